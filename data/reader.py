@@ -1,0 +1,42 @@
+"""The only door to ISPyB for views: every question passes the guard."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from data.errors import NotFound
+from data.guard import guarded
+from data.query import Query
+from data.schema.settle import Settlement
+from data.scope import Scope
+from data.source import Source
+
+
+class Reader:
+    """Runs queries for one Scope. Safe to use from several threads."""
+
+    def __init__(self, source: Source, scope: Scope) -> None:
+        self._source = source
+        self.scope = scope
+
+    @property
+    def settlement(self) -> Settlement:
+        """What the site's schema lacks."""
+        return self._source.settlement
+
+    def rows(self, query: Query) -> Sequence[Row[Any]]:
+        """All rows that this Scope may see. Raises Unavailable, TooSlow."""
+        return self._source.run(guarded(query, self.scope))
+
+    def one(self, query: Query, what: str = "This") -> Row[Any]:
+        """The first row, or NotFound: absent and forbidden are the same, with the same words."""
+        found = self.rows(query.limit(1))
+        if not found:
+            raise NotFound(what)
+        return found[0]
+
+    def scalar(self, query: Query) -> Any:
+        """The first column of the first row, or None."""
+        found = self.rows(query)
+        return found[0][0] if found else None

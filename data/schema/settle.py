@@ -1,0 +1,157 @@
+"""Fits the mapping to the columns that a site really has.
+
+``settle(engine)`` compares the mapped classes with the site's tables and teaches this engine's compiler to spell them:
+another spelling where that is the one present, NULL for an absent column, no rows for an absent table, a cast where
+the site keeps a number as text. The result belongs to one engine and is never global.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from sqlalchemy import Alias, Column, Engine, inspect
+from sqlalchemy import Table as CoreTable
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import String
+
+from data.schema.base import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How one mapped table meets the site's: its real name (None: absent) and, per mapped column, what to write."""
+
+    real: str | None
+    spelled: dict[str, str] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+    to_number: frozenset[str] = frozenset()
+    to_text: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What settling found: a Fit per table, the flavour of the schema and its version as the site states it."""
+
+    fits: dict[str, Fit]
+    flavour: str
+
+    @property
+    def missing_tables(self) -> tuple[str, ...]:
+        """Mapped tables that the site lacks."""
+        return tuple(sorted(name for name, fit in self.fits.items() if fit.real is None))
+
+    @property
+    def missing_columns(self) -> tuple[str, ...]:
+        """Mapped columns that the site lacks, as Table.column, of tables that it has."""
+        return tuple(
+            sorted(f"{name}.{column}" for name, fit in self.fits.items() if fit.real for column in fit.absent)
+        )
+
+
+# Tables that only one flavour has, most telling first.
+_MARKERS = (
+    ("ssxprocessingresult", "MAX IV"),
+    ("processingjob", "Diamond"),
+    ("tomogram", "Diamond"),
+    ("workflow", "ESRF"),
+    ("subtraction", "ESRF"),
+)
+
+
+def settle(engine: Engine) -> Settlement:
+    """Compare the mapping with the database behind ``engine`` and set the engine's compiler accordingly.
+
+    Raises what SQLAlchemy raises when the database cannot be reached.
+    """
+    inspector = inspect(engine)
+    real = {name.lower(): name for name in [*inspector.get_table_names(), *inspector.get_view_names()]}
+    wanted = {name: real[name.lower()] for name in Table.metadata.tables if name.lower() in real}
+    found = inspector.get_multi_columns(filter_names=list(wanted.values())) if wanted else {}
+    columns = {table: listed for (_, table), listed in found.items()}
+    fits = {
+        name: _fit(table, wanted.get(name), columns.get(wanted.get(name, ""), []))
+        for name, table in Table.metadata.tables.items()
+    }
+    flavour = next((flavour for marker, flavour in _MARKERS if marker in real), "unknown")
+    settlement = Settlement(fits, flavour)
+    base = engine.dialect.statement_compiler
+    if issubclass(base, _SiteCompiler):
+        base = cast(type[SQLCompiler], base.__mro__[2])
+    # An instance attribute: other engines of the same dialect keep their own.
+    engine.dialect.statement_compiler = type("SiteCompiler", (_SiteCompiler, base), {"settlement": settlement})
+    engine.clear_compiled_cache()
+    return settlement
+
+
+def _fit(table: CoreTable, real: str | None, columns: Any) -> Fit:
+    if real is None:
+        return Fit(None)
+    types = {column["name"].lower(): (column["name"], column["type"]) for column in columns}
+    spelled: dict[str, str] = {}
+    absent, to_number, to_text = set(), set(), set()
+    for column in table.columns:
+        names = (column.name, *column.info.get("also", ()))
+        present = next((types[name.lower()] for name in names if name.lower() in types), None)
+        if present is None:
+            absent.add(column.name)
+            continue
+        spelling, kind = present
+        if spelling != column.name:
+            spelled[column.name] = spelling
+        ours_text, site_text = isinstance(column.type, String), isinstance(kind, String)
+        if site_text and column.type._type_affinity.__name__ in {"Integer", "Numeric", "Double", "Float"}:
+            to_number.add(column.name)
+        elif ours_text and not site_text and kind._type_affinity.__name__ in {"Integer", "Numeric", "Float"}:
+            to_text.add(column.name)
+    return Fit(real, spelled, frozenset(absent), frozenset(to_number), frozenset(to_text))
+
+
+class _SiteCompiler(SQLCompiler):
+    """Writes columns and tables as the site has them."""
+
+    settlement: Settlement
+
+    def visit_column(self, column: Any, *args: Any, **options: Any) -> str:
+        text = super().visit_column(column, *args, **options)
+        table = column.table
+        while isinstance(table, Alias):
+            table = table.element
+        if not isinstance(table, CoreTable) or not options.get("include_table", True):
+            return text
+        fit = self.settlement.fits.get(table.name)
+        if fit is None or fit.real is None:
+            return text
+        name = column.name
+        written = self.preparer.quote(name)
+        if name in fit.absent:
+            site = "NULL"
+        else:
+            site = text[: len(text) - len(written)] + self.preparer.quote(fit.spelled.get(name, name))
+            if name in fit.to_number:
+                site = self._as_number(site)
+            elif name in fit.to_text:
+                site = f"CAST({site} AS CHAR)"
+        if site == text:
+            return text
+        # Inside a label or a function the outer element names the result; a bare column must name itself.
+        if options.get("within_columns_clause") and not options.get("within_label_clause"):
+            return f"{site} AS {written}"
+        return site
+
+    def _as_number(self, site: str) -> str:
+        # Text that is no number must read as NULL: a plain cast would give 0, a value that nobody measured.
+        if self.dialect.name == "sqlite":
+            return f"CASE WHEN {site} GLOB '*[0-9]*' AND {site} NOT GLOB '*[A-DF-Za-df-z]*' THEN CAST({site} AS REAL) END"
+        return f"CASE WHEN {site} REGEXP '^ *[-+]?[0-9.]+([eE][-+]?[0-9]+)? *$' THEN CAST({site} AS DOUBLE) END"
+
+    def visit_table(self, table: Any, asfrom: bool = False, *args: Any, **options: Any) -> str:
+        fit = self.settlement.fits.get(table.name) if asfrom else None
+        enclosing = options.get("enclosing_alias")
+        if fit is None or fit.real == table.name:
+            return cast(str, super().visit_table(table, *args, asfrom=asfrom, **options))
+        if fit.real is None:
+            nulls = ", ".join(f"NULL AS {self.preparer.quote(column.name)}" for column in table.columns)
+            text = f"(SELECT {nulls} FROM (SELECT 1 AS one) AS nothing WHERE 1 = 0)"
+        else:
+            text = self.preparer.quote(fit.real)
+        super().visit_table(table, *args, asfrom=asfrom, **options)
+        return text if enclosing is not None else f"{text} AS {self.preparer.quote(table.name)}"

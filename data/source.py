@@ -1,0 +1,170 @@
+"""The connection to one ISPyB: engine, limits, and what settling found. Only a Reader and ``scope_of`` run statements.
+
+The engine refuses every statement that did not come through ``Source.run``: a borrowed engine is useless.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import URL, Engine, Row, create_engine, event, make_url
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from data.errors import TooSlow, Unavailable, Unguarded
+from data.query import Query
+from data.schema.settle import Settlement, settle
+
+log = logging.getLogger(__name__)
+
+_DOOR = "ispyb_lens_door"
+# MariaDB and MySQL: statement stopped at the limit; parameter not in the column's character set; unknown column/table.
+_STOPPED = {1969, 3024, 1317}
+_NO_SUCH_TEXT = {1267, 1270, 1271, 3988}
+_SCHEMA_CHANGED = {1054, 1146}
+_SLOW = 1.0
+
+
+def driver(url: str) -> URL:
+    """``url`` with a driver chosen: mysqlclient where it is installed, else PyMySQL; others as they are."""
+    parsed = make_url(url)
+    if parsed.drivername in {"mysql", "mariadb"}:
+        try:
+            import MySQLdb  # noqa: F401
+        except ImportError:
+            return parsed.set(drivername=f"{parsed.drivername}+pymysql")
+        return parsed.set(drivername=f"{parsed.drivername}+mysqldb")
+    return parsed
+
+
+class Source:
+    """One ISPyB, read-only. Connects when first asked, and again after the database was away.
+
+    ``statement_seconds`` bounds each statement; ``pool`` bounds the connections of this process.
+    """
+
+    def __init__(self, url: str, *, statement_seconds: float = 5, pool: int = 6) -> None:
+        self._limit = statement_seconds
+        self.engine = _engine(driver(url), statement_seconds, pool)
+        self._settlement: Settlement | None = None
+        self._lock = threading.Lock()
+        self.statements = 0
+
+    @property
+    def settlement(self) -> Settlement:
+        """How the mapping meets this site. Raises Unavailable when the database does not answer."""
+        if self._settlement is None:
+            with self._lock:
+                if self._settlement is None:
+                    try:
+                        self._settlement = settle(self.engine)
+                    except DBAPIError as error:
+                        log.warning("settle: %s", error.orig)
+                        raise Unavailable from error
+        return self._settlement
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``mysql`` / ``mariadb``."""
+        return self.engine.dialect.name
+
+    def run(self, query: Query, parameters: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """Rows of ``query``, which must be guarded already. Raises Unavailable or TooSlow."""
+        return self._run(query, parameters, again=True)
+
+    def _run(self, query: Query, parameters: dict[str, Any] | None, *, again: bool) -> Sequence[Row[Any]]:
+        _ = self.settlement
+        began = time.perf_counter()
+        try:
+            with self.engine.connect() as connection:
+                connection = connection.execution_options(**{_DOOR: True})
+                self.statements += 1
+                return connection.execute(query, parameters or {}).all()
+        except (OperationalError, InterfaceError, DBAPIError) as error:
+            code = _code(error)
+            if code in _STOPPED or "interrupted" in str(error.orig):
+                raise TooSlow from error
+            if code in _NO_SUCH_TEXT:
+                # The parameter cannot be written in the column's character set, so no row can hold it.
+                return []
+            if code in _SCHEMA_CHANGED and again:
+                log.warning("the schema changed: settling again")
+                self._settlement = None
+                return self._run(query, parameters, again=False)
+            log.warning("database: %s", error.orig)
+            raise Unavailable from error
+        finally:
+            taken = time.perf_counter() - began
+            if taken > _SLOW:
+                log.info("slow statement: %.1f s", taken)
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.engine.dispose()
+
+
+def _code(error: DBAPIError) -> int | None:
+    arguments = getattr(error.orig, "args", ())
+    return arguments[0] if arguments and isinstance(arguments[0], int) else None
+
+
+def _engine(url: URL, seconds: float, pool: int) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"check_same_thread": False})
+        event.listen(engine, "connect", _limit_sqlite(seconds))
+    else:
+        engine = create_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=pool,
+            max_overflow=2,
+            pool_timeout=seconds * 2,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            connect_args={"connect_timeout": 5, "read_timeout": int(seconds * 2) + 5, "charset": "utf8mb4"},
+        )
+        event.listen(engine, "connect", _limit_mysql(seconds))
+    event.listen(engine, "before_execute", _refuse)
+    return engine
+
+
+def _refuse(connection: Connection, statement: Any, *_: Any) -> None:
+    if not connection.get_execution_options().get(_DOOR):
+        raise Unguarded("statements run through a Reader")
+
+
+def _limit_mysql(seconds: float) -> Any:
+    def limit(connection: Any, _: Any) -> None:
+        cursor = connection.cursor()
+        for words in (
+            f"SET SESSION max_statement_time={seconds:g}",
+            f"SET SESSION max_execution_time={int(seconds * 1000)}",
+            "SET SESSION TRANSACTION READ ONLY",
+        ):
+            try:
+                cursor.execute(words)
+            except Exception as error:  # the server is MariaDB or MySQL: each knows one of the two limits
+                log.debug("not set: %s (%s)", words, error)
+        cursor.close()
+
+    return limit
+
+
+def _limit_sqlite(seconds: float) -> Any:
+    def limit(connection: sqlite3.Connection, _: Any) -> None:
+        deadline = [0.0]
+
+        def watch(*_: Any) -> int:
+            return int(time.monotonic() > deadline[0])
+
+        def begin(_: str) -> None:
+            deadline[0] = time.monotonic() + seconds
+
+        connection.execute("PRAGMA query_only=1")
+        connection.set_trace_callback(begin)
+        connection.set_progress_handler(watch, 20_000)
+
+    return limit
