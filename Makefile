@@ -1,0 +1,121 @@
+# make demo   a simulated facility on this machine: the only thing needed is Python 3.11 or newer
+# make test   everything that is checked before a change lands
+#
+# Variables: PORT, DIR, RESET=1 and ARGS for demo; CONFIG and ARGS for serve and check; VENV for the
+# environment (default .venv); PYTHON for the interpreter it is made with; TESTS for pytest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+VENV ?= .venv
+PYTHON ?=
+PORT ?=
+DIR ?=
+RESET ?=
+CONFIG ?=
+ARGS ?=
+TESTS ?=
+BIN := $(VENV)/bin
+MODELS := $(VENV)/models
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
+
+.PHONY: help demo serve check test lint types tests setup system bench docs format
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -5
+	@echo "Also: serve, check, bench, docs (compares the tables in docs/ with the code), format, setup"
+
+# --- environments. A stamp is newer than pyproject.toml once pip has finished, so a second start
+# --- installs nothing and an interrupted one starts again.
+
+$(VENV)/.made:
+	@found=; for candidate in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
+	  if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	  then found=$$candidate; break; fi; done; \
+	if [ -z "$$found" ]; then \
+	  echo "Python 3.11 or newer with venv was not found (on Debian and Ubuntu: apt install python3-venv)." >&2; \
+	  echo "Name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; fi; \
+	if [ ! -x $(BIN)/python ] || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  echo "Making the environment $(VENV) …"; "$$found" -m venv --clear $(VENV); fi
+	@touch $@
+
+$(VENV)/.run: pyproject.toml $(VENV)/.made
+	@echo "Installing ISPyB Lens into $(VENV) (once; takes a minute or two) …"
+	@$(PIP) install --editable '.[fast]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml $(VENV)/.made
+	@echo "Installing ISPyB Lens and what its tests need into $(VENV) …"
+	@$(PIP) install --editable '.[fast,test,dev]'
+	@touch $@ $(VENV)/.run
+
+# Both packages of models are called ispyb once imported, so neither may be in the environment.
+$(MODELS)/.diamond: $(VENV)/.made
+	@rm -rf $(MODELS)/diamond
+	@$(PIP) install --no-deps --target $(MODELS)/diamond 'ispyb>=12.1,<13'
+	@touch $@
+
+$(MODELS)/.esrf: $(VENV)/.made
+	@rm -rf $(MODELS)/esrf
+	@$(PIP) install --no-deps --target $(MODELS)/esrf 'ispyb-models-pyispyb>=1.3.2,<2'
+	@touch $@
+
+# Without the models their tests are skipped, so a registry that cannot be reached stops nothing.
+setup: system $(VENV)/.test
+	@for models in diamond esrf; do \
+	  $(MAKE) --no-print-directory $(MODELS)/.$$models \
+	  || echo "The $$models models could not be installed; the tests that need them are skipped."; done
+
+# A server and a browser for the tests, where we may install them; elsewhere what is there is used.
+system:
+	@wanted=; export PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
+	command -v mariadbd >/dev/null || command -v mysqld >/dev/null || wanted="mariadb-server"; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+	  || command -v google-chrome >/dev/null || wanted="$$wanted chromium"; \
+	if [ -n "$$wanted" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing $$wanted for the tests …"; export DEBIAN_FRONTEND=noninteractive; \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends $$wanted >/dev/null; } </dev/null \
+	      || echo "$$wanted could not be installed; the tests that need it are skipped."; \
+	  else echo "Not found: $$wanted; the tests that need it are skipped."; fi; fi
+
+# --- what people run
+
+demo: $(VENV)/.run
+	@exec $(BIN)/python -m app demo $(if $(PORT),--port $(PORT)) $(if $(DIR),--dir "$(DIR)") \
+	  $(if $(RESET),--reset) $(ARGS)
+
+serve: $(VENV)/.run
+	@exec $(BIN)/python -m app serve $(if $(CONFIG),--config "$(CONFIG)") $(if $(PORT),--port $(PORT)) $(ARGS)
+
+check: $(VENV)/.run
+	@exec $(BIN)/python -m app check $(if $(CONFIG),--config "$(CONFIG)") $(ARGS)
+
+# --- what developers run
+
+test: setup
+	@$(MAKE) --no-print-directory lint types tests
+
+lint:
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types:
+	@$(BIN)/mypy
+
+tests:
+	@$(BIN)/python -m pytest -n 2 $(TESTS) $(ARGS) </dev/null
+
+bench: setup
+	@shopt -s nullglob; for bench in benchmarks/*.py; do \
+	  echo "== $$bench"; $(BIN)/python "$$bench" --quick $(ARGS); done
+
+docs: setup
+	@$(BIN)/python -m pytest -q tests/test_docs.py
+
+format: $(VENV)/.test
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .

@@ -1,0 +1,1 @@
+"""Composition: start-up, sessions, routes. Knows every other package; none knows it."""

@@ -1,0 +1,356 @@
+"""The settings of a site, read once at start-up from one TOML file and from the environment.
+
+A variable ``ISPYB_LENS_<SECTION>_<NAME>`` overrules the file, an option of the command line
+overrules both. Each setting is declared once, below, with its default, its kind and its words;
+`settings_table` writes the documentation from these declarations.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy.engine import URL
+
+from app import kinds
+from app.kinds import Kind, Wrong
+
+PREFIX = "ISPYB_LENS_"
+DEFAULT_FILE = "ispyb-lens.toml"
+
+# Variables of ours that are no settings: the settings file, and what only the tests read.
+_OTHER_VARIABLES = ("CONFIG", "REALDATA")
+_TEST_VARIABLES = "TEST_"
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used. Its text names each one, what it is and what is expected."""
+
+
+def _setting(kind: Kind, doc: str, default: object, shown: str | None = None) -> Any:
+    """Declare one setting; ``shown`` stands for the default in the documentation."""
+    metadata = {"kind": kind, "doc": doc, "shown": shown}
+    if isinstance(default, Mapping):
+        return field(default_factory=lambda: default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+_DIRECTORIES = "a list of absolute paths without .."
+_DATABASE = "a database URL such as mysql+pymysql://user:password@host/ispyb"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the pages call themselves."""
+
+    name: str = _setting(kinds.text(empty=False), "Name in the header and the title.", "ISPyB Lens")
+    demo: bool = _setting(kinds.flag(), "Label everything on screen as simulated.", False)
+    visit_word: str = _setting(
+        kinds.choice("Session", "Visit"), "What the site calls a visit on screen.", "Session"
+    )
+    support: str = _setting(
+        kinds.text("text on one line"), "Whom to ask for help; shown where something fails.", ""
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The facility's ISPyB, which is only read."""
+
+    url: URL | None = _setting(
+        kinds.database_url(_DATABASE),
+        "ISPyB, as an SQLAlchemy URL. Needed by every command but `demo`.",
+        None,
+    )
+    replica_url: URL | None = _setting(
+        kinds.database_url(_DATABASE), "A read replica for lists and statistics.", None
+    )
+    statement_seconds: float = _setting(
+        kinds.number(0.5, 600, "seconds"), "A statement that takes longer is stopped (seconds).", 5
+    )
+    pool: int = _setting(
+        kinds.whole(1, 64, "connections"), "Connections that one process holds open.", 6
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The dashboard's own database: login sessions, accounts, saved views."""
+
+    url: URL | None = _setting(
+        kinds.database_url("a database URL such as sqlite:////var/lib/ispyb-lens/lens.sqlite"),
+        "The dashboard's own database; one that several processes share when there are several.",
+        None,
+        "`lens.sqlite` in `$XDG_DATA_HOME/ispyb-lens`, else in `~/.local/share/ispyb-lens`",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where and how pages are served."""
+
+    address: str = _setting(
+        kinds.listen_address(), "The address to listen on; loopback unless set.", "127.0.0.1"
+    )
+    port: int = _setting(kinds.whole(1, 65535), "The port to listen on.", 5006)
+    prefix: str = _setting(
+        kinds.web_prefix(), "Path under which a proxy shows the site, such as `/lens`.", ""
+    )
+    public_url: str = _setting(
+        kinds.web_url(), "The address people type, for links in mails and for sign-in.", ""
+    )
+    origins: tuple[str, ...] = _setting(
+        kinds.texts("a list of hosts, each host or host:port", kinds.is_host),
+        "Hosts that may open a websocket, besides the one of `public_url`.",
+        (),
+    )
+    secure_cookies: str = _setting(
+        kinds.choice("auto", "yes", "no"),
+        "Send cookies over https only; `auto`: when `public_url` is https.",
+        "auto",
+    )
+    threads: int = _setting(
+        kinds.whole(1, 64, "threads"), "Threads for queries and files in one process.", 6
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How long somebody stays signed in."""
+
+    idle_minutes: float = _setting(
+        kinds.number(1, 1440, "minutes"), "Signed out after this long without use (minutes).", 30
+    )
+    hours: float = _setting(
+        kinds.number(0.1, 168, "hours"), "Signed out after this long in any case (hours).", 8
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """Where image and result files may be read."""
+
+    roots: tuple[str, ...] = _setting(
+        kinds.texts(_DIRECTORIES, kinds.is_directory_path),
+        "Folders whose files may be shown; nothing outside them is opened.",
+        (),
+    )
+    map: tuple[tuple[str, str], ...] = _setting(
+        kinds.pairs("a list of [from, to], both absolute paths", kinds.is_directory_path),
+        "How a path in ISPyB is spelled on this host: `[from, to]`, the longest `from` first.",
+        (),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Which of ISPyB's permissions mean what here."""
+
+    everything: tuple[str, ...] = _setting(
+        kinds.texts("a list of permission names"),
+        "Permissions of ISPyB whose holders see every proposal.",
+        ("all_proposals", "super_admin"),
+    )
+    beamline_groups: Mapping[str, tuple[str, ...]] = _setting(
+        kinds.table("a table of permission or group names, each with a list of beamlines"),
+        "Permissions and groups whose holders see the visits of these beamlines.",
+        MappingProxyType({}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """How quickly news arrives."""
+
+    poll_seconds: float = _setting(
+        kinds.number(0.1, 60, "seconds"), "How often an open visit is asked for news (seconds).", 0.5
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What goes to the log."""
+
+    level: str = _setting(
+        kinds.choice("debug", "info", "warning", "error"), "The least that is logged.", "info"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a site decides. ``repr`` shows no password."""
+
+    site: Site = Site()
+    database: Database = Database()
+    store: Store = Store()
+    server: Server = Server()
+    login: Login = Login()
+    files: FileSettings = FileSettings()
+    access: Access = Access()
+    live: Live = Live()
+    log: Log = Log()
+
+    def ispyb_url(self) -> URL:
+        """The URL of ISPyB; raises `SettingsError` where none is set."""
+        if self.database.url is None:
+            raise SettingsError(f"{variable('database', 'url')} (database.url) must be {_DATABASE}")
+        return self.database.url
+
+
+def variable(section: str, name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{section}_{name}".upper()
+
+
+def load(
+    path: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    options: Mapping[str, tuple[str, object]] | None = None,
+) -> Settings:
+    """Read the settings.
+
+    ``path`` is the file named on the command line; else ``ISPYB_LENS_CONFIG``, else
+    ``ispyb-lens.toml`` in the working directory where there is one. ``options`` maps
+    ``section.name`` to an option's name and value. Raises `SettingsError`, which tells every
+    mistake and not only the first.
+    """
+    environ = os.environ if environ is None else environ
+    given: dict[tuple[str, str], tuple[str, object]] = {}
+    problems: list[str] = []
+    for read in (_from_file(_file(path, environ), problems), _from_environment(environ, problems)):
+        given |= read
+    for key, said in (options or {}).items():
+        section, _, name = key.partition(".")
+        given[section, name] = said
+
+    settings = Settings()
+    for section in fields(Settings):
+        values = getattr(settings, section.name)
+        for entry in fields(values):
+            if (section.name, entry.name) not in given:
+                continue
+            source, value = given[section.name, entry.name]
+            kind: Kind = entry.metadata["kind"]
+            try:
+                values = replace(values, **{entry.name: kind.read(value)})
+            except Wrong:
+                said = "; its value is not shown, as it may hold a password"
+                if not kind.secret:
+                    said = f", not {value!r}"
+                problems.append(f"{source} must be {kind.words}{said}")
+        settings = replace(settings, **{section.name: values})
+    if problems:
+        raise SettingsError("\n".join(problems))
+    if settings.store.url is None:
+        url = URL.create("sqlite", database=str(data_directory(environ) / "lens.sqlite"))
+        settings = replace(settings, store=Store(url))
+    return settings
+
+
+def data_directory(environ: Mapping[str, str] | None = None) -> Path:
+    """Where the dashboard keeps files of its own unless told otherwise; it may not exist yet."""
+    environ = os.environ if environ is None else environ
+    base = environ.get("XDG_DATA_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local/share") / "ispyb-lens"
+
+
+def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    if path is None and environ.get(PREFIX + "CONFIG"):
+        path = Path(environ[PREFIX + "CONFIG"])
+    if path is None and Path(DEFAULT_FILE).is_file():
+        path = Path(DEFAULT_FILE)
+    return path
+
+
+def _from_file(
+    path: Path | None, problems: list[str]
+) -> dict[tuple[str, str], tuple[str, object]]:
+    if path is None:
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise SettingsError(f"The settings file {path} cannot be read: {reason}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {path} is not valid TOML: {error}") from error
+
+    known = _known()
+    found: dict[tuple[str, str], tuple[str, object]] = {}
+    for section, entries in content.items():
+        if section not in known:
+            problems.append(_unknown(f"[{section}] in {path}", section, list(known)))
+        elif not isinstance(entries, dict):
+            problems.append(f"{section} in {path} must be a section, written [{section}]")
+        else:
+            for name, value in entries.items():
+                source = f"{section}.{name} in {path}"
+                if name in known[section]:
+                    found[section, name] = (source, value)
+                else:
+                    problems.append(_unknown(source, name, known[section]))
+    return found
+
+
+def _from_environment(
+    environ: Mapping[str, str], problems: list[str]
+) -> dict[tuple[str, str], tuple[str, object]]:
+    names = {variable(s, n): (s, n) for s, entries in _known().items() for n in entries}
+    found: dict[tuple[str, str], tuple[str, object]] = {}
+    for name, value in sorted(environ.items()):
+        rest = name.removeprefix(PREFIX)
+        if rest == name or rest in _OTHER_VARIABLES or rest.startswith(_TEST_VARIABLES):
+            continue
+        if name in names:
+            found[names[name]] = (name, value)
+        else:
+            problems.append(_unknown(f"The variable {name}", name, list(names)))
+    return found
+
+
+def _known() -> dict[str, list[str]]:
+    """The names of the settings by section."""
+    return {s.name: [f.name for f in fields(s.default)] for s in fields(Settings)}  # type: ignore[arg-type]
+
+
+def _unknown(source: str, name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"{source} is not a setting{f'; did you mean {near[0]}?' if near else ''}"
+
+
+def settings_table() -> str:
+    """Every setting as a Markdown table, as docs/settings.md shows it."""
+    lines = ["| Setting | Variable | Default | Must be | Meaning |", "|---|---|---|---|---|"]
+    for section in fields(Settings):
+        assert is_dataclass(section.default)
+        for entry in fields(section.default):
+            about = entry.metadata
+            cells = (
+                f"`{section.name}.{entry.name}`",
+                f"`{variable(section.name, entry.name)}`",
+                about["shown"] or _shown(getattr(section.default, entry.name)),
+                about["kind"].words,
+                about["doc"],
+            )
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: object) -> str:
+    """A default as it would be written."""
+    match value:
+        case None | "" | ():
+            return "–"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case tuple():
+            return ", ".join(f"`{item}`" for item in value)
+        case Mapping():
+            return "–"
+        case float():
+            return f"`{value:g}`"
+    return f"`{value}`"
