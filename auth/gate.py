@@ -1,0 +1,399 @@
+"""The gate: in front of every route of the server, Bokeh's and our own.
+
+It is a Bokeh auth provider, so `panel serve --auth-module` and `panel.serve(auth_provider=…)` both
+take it. Its hook runs in ``prepare`` of each handler, before anything is read or made.
+"""
+
+import asyncio
+import logging
+import secrets
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, ParamSpec, TypeVar
+from urllib.parse import quote, urlsplit
+
+from bokeh.server.auth_provider import AuthProvider
+from bokeh.server.views.autoload_js_handler import AutoloadJsHandler
+from bokeh.server.views.session_handler import SessionHandler
+from sqlalchemy.exc import SQLAlchemyError
+from tornado.ioloop import PeriodicCallback
+from tornado.web import Application, HTTPError, RequestHandler
+from tornado.websocket import WebSocketHandler
+
+from auth.binding import Sockets
+from auth.csp import PageSecurity
+from auth.identity import ATTRIBUTE, Identity, SignedIn
+from auth.origin import from_own_page, is_loopback, origin_of
+from auth.providers import PasswordProvider
+from auth.store import LoginSession, Store, digest
+
+# Bokeh copies a page's headers into the token that it writes into the page. These may stay.
+_PAGE_HEADERS: Final = frozenset({"host", "accept-language", "user-agent", "connection"})
+_SECRET_HEADERS: Final = ("Cookie", "Authorization", "Proxy-Authorization")
+_SWEEP_MS: Final = 500.0
+_TIDY_EVERY: Final = 1200  # sweeps
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+log = logging.getLogger(__name__)
+
+
+class GateError(ValueError):
+    """The gate cannot be set up as asked. The text names the setting and what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPerson:
+    """Somebody of the demo facility, offered as a button on the sign-in page."""
+
+    login: str
+    password: str = field(repr=False)
+    who: str
+
+
+class Gate:
+    """Lets in who has a login session, and binds what they open to it.
+
+    ``prefix`` is the path under which the site is shown, as given to Bokeh's server.
+    ``public_url`` is the address people type; without it the site answers on loopback only.
+    ``secure`` (cookies over https only) follows from it. ``seconds`` is how long a provider may
+    take to answer.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        providers: Sequence[PasswordProvider],
+        *,
+        prefix: str = "",
+        public_url: str | None = None,
+        secure: bool | None = None,
+        title: str = "ISPyB Lens",
+        note: str = "",
+        demo: Sequence[DemoPerson] = (),
+        cookie: str = "ispyb_sid",
+        seconds: float = 10.0,
+    ) -> None:
+        if not providers:
+            raise GateError("login: no way to sign in is set; expected at least one provider.")
+        self.store = store
+        self.providers = {provider.key: provider for provider in providers}
+        if len(self.providers) < len(providers):
+            raise GateError("login: two providers have the same key; expected each once.")
+        self.prefix = prefix.rstrip("/")
+        self.title = title
+        self.note = note
+        self.demo = tuple(demo)
+        self.seconds = seconds
+        self._public = origin_of(public_url) if public_url else None
+        self.secure = _secure(public_url, secure)
+        self.cookie = f"__Host-{cookie}" if self.secure else cookie
+        self.form_cookie = f"__Host-{cookie}_form" if self.secure else f"{cookie}_form"
+        self.sockets = Sockets()
+        # Threads of their own: a provider that hangs must not hold up pages or another provider.
+        self._threads = {
+            key: ThreadPoolExecutor(2, thread_name_prefix=f"sign-in-{key}")
+            for key in self.providers
+        }
+        self._store_threads = ThreadPoolExecutor(4, thread_name_prefix="login-sessions")
+        self._installed: weakref.WeakSet[Application] = weakref.WeakSet()
+        self._sweeper: PeriodicCallback | None = None
+        self._sweeps = 0
+
+    # -- set-up -----------------------------------------------------------------------------
+
+    def provider(self) -> AuthProvider:
+        """For ``auth_provider=`` of Bokeh's server and of `panel.serve`."""
+        return _Provider(self)
+
+    def patterns(self) -> list[tuple[Any, ...]]:
+        """The gate's own routes, for ``extra_patterns=``, or ``ROUTES`` of a ``--plugins`` module."""
+        from auth import routes  # noqa: PLC0415  (routes are made of the gate)
+
+        return routes.patterns(self)
+
+    def install(self, application: Application, *, allow: Sequence[str] = ()) -> None:
+        """Take charge of a server's application: `server._tornado`, before it serves.
+
+        Checks that every route is gated (`auth.coverage.require_gated`, which raises) and sets the
+        security headers. Where nobody calls it (`panel serve`), the first request does, and a
+        server that fails the check answers 503 to everything.
+        """
+        if application in self._installed:
+            return
+        from auth import coverage  # noqa: PLC0415
+
+        shown = getattr(application, "prefix", self.prefix)
+        if shown != self.prefix:
+            raise GateError(f"server.prefix: the server has {shown!r}, the gate {self.prefix!r}.")
+        coverage.only_loaded_components()
+        coverage.require_gated(application, allow=allow)
+        # First, so that it sees pages before they are compressed.
+        application.transforms.insert(0, PageSecurity)
+        self._installed.add(application)
+
+    def stop(self) -> None:
+        """Stop sweeping, for tests and for a server that ends in a living process."""
+        if self._sweeper is not None:
+            self._sweeper.stop()
+            self._sweeper = None
+
+    # -- Bokeh's hook -----------------------------------------------------------------------
+
+    async def get_user_async(self, handler: RequestHandler) -> str | None:
+        """Bokeh's hook: who asks, or None. Answers the request itself where it is refused."""
+        who = await self.admit(handler)
+        return None if who is None else who.identity.key
+
+    def get_login_url(self, handler: RequestHandler) -> str:
+        """Bokeh's hook: the sign-in page that leads to this request's address afterwards."""
+        return self.login_url(handler.request.uri or "/")
+
+    def login_url(self, wanted: str) -> str:
+        """The sign-in page that leads to ``wanted`` afterwards."""
+        return f"{self.prefix}/login?next={quote(wanted, safe='/')}"
+
+    async def admit(self, handler: RequestHandler) -> SignedIn | None:
+        """Let a request in and write its identity on it; else answer it and return None.
+
+        Documents are sent to the sign-in page, all else gets 401, websockets get 403.
+        """
+        self.greet(handler)
+        request = handler.request
+        page = _wants_page(handler)
+        session_id = self.session_id(handler)
+        chosen = "Bokeh-Session-Id" in request.headers or any(
+            name in request.arguments for name in ("bokeh-session-id", "bokeh-token")
+        )
+        self._hide_secrets(handler)
+        if chosen:
+            _refuse(handler, 403, "This page cannot be opened by the id of a session.")
+            return None
+        if isinstance(handler, AutoloadJsHandler):
+            _refuse(handler, 403, "This site cannot be shown inside another.")
+            return None
+        session = await self._session(session_id)
+        if session is None:
+            if page:
+                handler.redirect(self.get_login_url(handler), status=303)
+                return None
+            _refuse(handler, 401, "You are not signed in.")
+            return None
+        who = SignedIn(session.identity, session.session_hash)
+        if isinstance(handler, WebSocketHandler) and not self.sockets.admit(handler, who):
+            log.warning("refused a websocket to the page of another sign-in")
+            _refuse(handler, 403, "This page was opened under another sign-in.")
+            return None
+        setattr(request, ATTRIBUTE, who)
+        if page:
+            await self.ask(self.store.touch, who.session_hash)
+        return who
+
+    def greet(self, handler: RequestHandler) -> None:
+        """What every request of ours passes first. Raises `HTTPError`."""
+        application = handler.application
+        if application not in self._installed:
+            try:
+                self.install(application)
+            except Exception:
+                log.critical("The gate refuses to serve.", exc_info=True)
+                raise HTTPError(503) from None
+            # Tornado has chosen this request's transforms already.
+            transforms: Any = getattr(handler, "_transforms", None)
+            if transforms is not None:
+                transforms.insert(0, PageSecurity(handler.request))
+        if self._sweeper is None:
+            # Not before: this is the server's loop, and a server of several processes has forked.
+            self._sweeper = PeriodicCallback(self.sweep, _SWEEP_MS)
+            self._sweeper.start()
+        if not self.secure and not is_loopback(handler.request.host):
+            # A name of somebody else's that resolves to this computer would make its pages ours.
+            raise HTTPError(421, reason="Set server.public_url to serve under this name")
+
+    # -- login sessions ---------------------------------------------------------------------
+
+    def session_id(self, handler: RequestHandler) -> str:
+        """What the browser gives as the id of its login session; a stranger's input."""
+        return handler.get_cookie(self.cookie) or ""
+
+    async def _session(self, session_id: str) -> LoginSession | None:
+        return await self.ask(self.store.look_up, session_id) if session_id else None
+
+    async def current(self, handler: RequestHandler) -> LoginSession | None:
+        """The login session of a request to a public route, if it has one."""
+        return await self._session(self.session_id(handler))
+
+    async def sign_in(self, handler: RequestHandler, identity: Identity, kind: str) -> None:
+        """Start a login session with a new id, end the one that this browser had."""
+        old = self.session_id(handler)
+        if old:
+            await self.revoke(digest(old), "signed in anew")
+        address = handler.request.remote_ip or ""
+        agent = handler.request.headers.get("User-Agent", "")
+        begin = partial(self.store.begin, identity, address=address, agent=agent)
+        session_id = await self.ask(begin)
+        await self.audit(handler, kind, identity.login, identity.provider)
+        self._set_cookie(handler, self.cookie, session_id)
+        handler.clear_cookie(self.form_cookie, path="/", secure=self.secure, httponly=True)
+
+    async def sign_out(self, handler: RequestHandler, *, everywhere: bool = False) -> None:
+        """End this browser's login session, or all of the person's."""
+        session = await self.current(handler)
+        if session is not None:
+            identity = session.identity
+            await self.revoke(session.session_hash, "signed out")
+            if everywhere:
+                await self.ask(
+                    self.store.revoke_person, identity.provider, identity.subject, "signed out"
+                )
+                await self.sweep()
+            kind = "logout everywhere" if everywhere else "logout"
+            await self.audit(handler, kind, identity.login, identity.provider)
+        handler.clear_cookie(self.cookie, path="/", secure=self.secure, httponly=True)
+
+    async def revoke(self, session_hash: str, reason: str) -> None:
+        """End a login session and close its websockets in this process."""
+        await self.ask(self.store.revoke, session_hash, reason)
+        self.sockets.close({session_hash})
+
+    async def sweep(self) -> None:
+        """Close the websockets of login sessions that ended, here or in another process."""
+        self._sweeps += 1
+        try:
+            if self._sweeps % _TIDY_EVERY == 0:
+                await self.ask(self.store.tidy)
+            known = self.sockets.login_sessions()
+            if known:
+                self.sockets.close(known - await self.ask(self.store.living, known))
+        except HTTPError:
+            log.warning("login sessions cannot be checked now")
+
+    # -- forms ------------------------------------------------------------------------------
+
+    def form_token(self, handler: RequestHandler) -> str:
+        """The value that a form must send back, together with the cookie that is set here."""
+        token = handler.get_cookie(self.form_cookie) or ""
+        if len(token) != 43:
+            token = secrets.token_urlsafe(32)
+        self._set_cookie(handler, self.form_cookie, token)
+        return token
+
+    def own_form(self, handler: RequestHandler) -> bool:
+        """Whether a form of ours was sent: from a page of this site, and with its token."""
+        cookie = handler.get_cookie(self.form_cookie) or ""
+        sent = handler.get_body_argument("csrf", "")
+        return (
+            len(cookie) == 43
+            and secrets.compare_digest(cookie.encode(), sent.encode())
+            and self.own_page(handler)
+        )
+
+    def own_page(self, handler: RequestHandler) -> bool:
+        """Whether a page of this site sent the request (see `auth.origin.from_own_page`)."""
+        request = handler.request
+        origins = {self._public} if self._public else set()
+        if is_loopback(request.host):
+            origins.add(origin_of(f"{request.protocol}://{request.host}"))
+        return from_own_page(request, {origin for origin in origins if origin})
+
+    def _set_cookie(self, handler: RequestHandler, name: str, value: str) -> None:
+        handler.set_cookie(name, value, path="/", httponly=True, secure=self.secure, samesite="Lax")
+
+    # -- waiting for others -----------------------------------------------------------------
+
+    async def ask(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the store; in a thread, unless it is a file. Raises `HTTPError` 503 without it."""
+        try:
+            if self.store.local:
+                return call(*args, **kwargs)
+            work = partial(call, *args, **kwargs)
+            return await asyncio.get_running_loop().run_in_executor(self._store_threads, work)
+        except SQLAlchemyError as error:
+            log.error("The dashboard's own database cannot be used: %s", type(error).__name__)
+            raise HTTPError(503, reason="Sign-in records cannot be read now") from error
+
+    async def authenticate(
+        self, provider: PasswordProvider, login: str, password: str
+    ) -> Identity | None:
+        """Ask a provider, for so long. Raises `TimeoutError` and whatever the provider raises."""
+        loop = asyncio.get_running_loop()
+        call = loop.run_in_executor(
+            self._threads[provider.key], provider.authenticate, login, password
+        )
+        async with asyncio.timeout(self.seconds):
+            return await call
+
+    async def audit(
+        self, handler: RequestHandler, kind: str, login: str = "", detail: str = ""
+    ) -> None:
+        """Add what happened to the audit trail."""
+        address = handler.request.remote_ip or ""
+        await self.ask(self.store.record, kind, login=login, address=address, detail=detail)
+
+    @staticmethod
+    def _hide_secrets(handler: RequestHandler) -> None:
+        """Take away what Bokeh would write into the page, where any script could read it."""
+        request = handler.request
+        request.cookies.clear()
+        for name in _SECRET_HEADERS:
+            request.headers.pop(name, None)
+        if isinstance(handler, SessionHandler):
+            for name in [n for n in request.headers if n.lower() not in _PAGE_HEADERS]:
+                del request.headers[name]
+
+
+class _Provider(AuthProvider):
+    """The gate as Bokeh wants it."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        super().__init__()
+
+    @property
+    def get_user_async(self) -> Any:
+        return self._gate.get_user_async
+
+    @property
+    def get_login_url(self) -> Any:
+        return self._gate.get_login_url
+
+
+def gate_of(application: Any) -> Gate | None:
+    """The gate in front of an application, if there is one."""
+    hook = getattr(getattr(application, "auth_provider", None), "get_user_async", None)
+    owner = getattr(hook, "__self__", None)
+    return owner if isinstance(owner, Gate) else None
+
+
+def _refuse(handler: RequestHandler, status: int, words: str) -> None:
+    # Panel answers a refused websocket itself; answering twice raises.
+    if isinstance(handler, WebSocketHandler):
+        return
+    handler.set_status(status)
+    handler.set_header("Content-Type", "text/plain; charset=utf-8")
+    handler.set_header("Cache-Control", "no-store")
+    handler.finish(words + "\n")
+
+
+def _wants_page(handler: RequestHandler) -> bool:
+    """Whether a person's browser asks for a page to show, not a script of one for data."""
+    headers = handler.request.headers
+    if handler.request.method not in {"GET", "HEAD"} or isinstance(handler, WebSocketHandler):
+        return False
+    kind = headers.get("Sec-Fetch-Dest")
+    return kind == "document" if kind else "text/html" in headers.get("Accept", "")
+
+
+def _secure(public_url: str | None, secure: bool | None) -> bool:
+    https = bool(public_url) and urlsplit(public_url or "").scheme == "https"
+    if public_url and not https and not is_loopback(urlsplit(public_url).netloc):
+        raise GateError(
+            f"server.public_url: {public_url!r} sends passwords in the clear; expected https."
+        )
+    if secure is False and https:
+        raise GateError("server.secure_cookies: 'no' contradicts an https public_url.")
+    return https if secure is None else secure

@@ -1,0 +1,405 @@
+"""The dashboard's own database, as far as it concerns who is signed in.
+
+Several processes may share it. SQLite by default (a file that only its owner may read); any other
+database that SQLAlchemy knows where several hosts serve.
+"""
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.sql import ColumnElement
+
+from auth.database import forget_in_children, opened, put
+from auth.identity import Identity
+from auth.tables import (
+    ACCOUNT,
+    AUDIT,
+    LAST_SEEN,
+    LOGIN_SESSION,
+    METADATA,
+    SIGN_IN_TOKEN,
+    THROTTLE,
+)
+
+# A page that stays away longer than this comes back as a new visit.
+_STAY: Final = 1800.0
+# The latest use of a login session is written down at most this often.
+_TOUCH: Final = 15.0
+# Failed attempts are forgotten after this; no wait is longer than the other.
+_FORGET: Final = 900.0
+_LONGEST_WAIT: Final = 300.0
+# Rows of ended login sessions are kept this long, for whoever asks what happened.
+_KEEP_ENDED: Final = 7 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSession:
+    """From sign-in to sign-out, as kept on the server; times in seconds since 1970."""
+
+    session_hash: str
+    identity: Identity
+    created: float
+    last_used: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A local account. ``folded`` is the name by which accounts are told apart."""
+
+    folded: str
+    login: str
+    name: str
+    password_hash: str
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """Something that happened at the gate."""
+
+    time: float
+    kind: str
+    login: str
+    address: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Attempts under ``key`` wait after ``free`` of them: 2 s, then 4, up to 300."""
+
+    key: str
+    free: int
+
+
+def digest(secret: str) -> str:
+    """The form in which a secret is stored and compared: SHA-256, hexadecimal."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Store:
+    """Login sessions, attempts, the audit trail, local accounts and sign-in links.
+
+    ``idle`` and ``absolute`` are the lifetimes of a login session in seconds: without use, and in
+    any case. Every method may raise SQLAlchemy's errors when the database cannot be reached.
+    """
+
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        idle: float = 1800.0,
+        absolute: float = 8 * 3600.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.idle = idle
+        self.absolute = absolute
+        self._clock = clock
+        self._engine = opened(make_url(url))
+        #: Whether a call is too short to be worth a thread.
+        self.local = self._engine.dialect.name == "sqlite"
+        # Two processes may start at once, and both find no tables.
+        try:
+            METADATA.create_all(self._engine)
+        except DatabaseError:
+            METADATA.create_all(self._engine)
+        forget_in_children(self._engine)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    # -- login sessions ---------------------------------------------------------------------
+
+    def begin(self, identity: Identity, *, address: str = "", agent: str = "") -> str:
+        """Start a login session; its id (256 bits), which is stored nowhere, is for the cookie."""
+        session_id = secrets.token_urlsafe(32)
+        now = self._clock()
+        with self._writing() as connection:
+            connection.execute(
+                insert(LOGIN_SESSION).values(
+                    session_hash=digest(session_id),
+                    provider=identity.provider,
+                    subject=identity.subject,
+                    identity=_written(identity),
+                    created=now,
+                    last_used=now,
+                    expires=now + self.absolute,
+                    revoked=False,
+                    reason="",
+                    address=_plain(address, 64),
+                    agent=_plain(agent, 255),
+                )
+            )
+        return session_id
+
+    def look_up(self, session_id: str) -> LoginSession | None:
+        """The login session of that id, unless it was revoked or has run out."""
+        if not session_id or len(session_id) > 128:
+            return None
+        columns = LOGIN_SESSION.c
+        query = select(columns.identity, columns.created, columns.last_used, columns.expires).where(
+            columns.session_hash == digest(session_id), *self._living()
+        )
+        with self._reading() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return LoginSession(
+            digest(session_id), _read(row.identity), row.created, row.last_used, row.expires
+        )
+
+    def touch(self, session_hash: str) -> None:
+        """Note that the login session is in use, which puts off its idle limit."""
+        columns = LOGIN_SESSION.c
+        now = self._clock()
+        stale = (columns.session_hash == session_hash, columns.last_used < now - _TOUCH)
+        with self._reading() as connection:
+            if connection.execute(select(columns.created).where(*stale)).first() is None:
+                return
+        with self._writing() as connection:
+            connection.execute(
+                update(LOGIN_SESSION).where(*stale, *self._living()).values(last_used=now)
+            )
+
+    def living(self, session_hashes: Collection[str]) -> set[str]:
+        """Those of ``session_hashes`` whose login sessions still hold."""
+        columns = LOGIN_SESSION.c
+        query = select(columns.session_hash).where(
+            columns.session_hash.in_(list(session_hashes)), *self._living()
+        )
+        with self._reading() as connection:
+            return set(connection.scalars(query))
+
+    def revoke(self, session_hash: str, reason: str) -> bool:
+        """End a login session; whether it was still held."""
+        return self._revoke(reason, LOGIN_SESSION.c.session_hash == session_hash) > 0
+
+    def revoke_person(self, provider: str, subject: str, reason: str) -> int:
+        """End all login sessions of a person; how many there were."""
+        columns = LOGIN_SESSION.c
+        return self._revoke(reason, columns.provider == provider, columns.subject == subject)
+
+    def _revoke(self, reason: str, *which: ColumnElement[bool]) -> int:
+        with self._writing() as connection:
+            ended = connection.execute(
+                update(LOGIN_SESSION)
+                .where(*which, LOGIN_SESSION.c.revoked.is_(False))
+                .values(revoked=True, reason=_plain(reason, 64))
+            )
+            return int(ended.rowcount)
+
+    def _living(self) -> tuple[ColumnElement[bool], ...]:
+        columns, now = LOGIN_SESSION.c, self._clock()
+        return (
+            columns.revoked.is_(False),
+            columns.expires > now,
+            columns.last_used > now - self.idle,
+        )
+
+    # -- attempts ---------------------------------------------------------------------------
+
+    def attempt(self, limits: Sequence[Limit]) -> float:
+        """Count an attempt under each limit, before it is known how it ends.
+
+        Returns 0, or the seconds to wait when it must not be made; that one is not counted.
+        """
+        now = self._clock()
+        with self._writing() as connection:
+            counts = {}
+            for limit in limits:
+                row = self._throttle(connection, limit)
+                if row is not None and row.until > now:
+                    return float(row.until - now)
+                recent = row is not None and row.last > now - _FORGET
+                counts[limit] = (row.count if row is not None and recent else 0) + 1
+            for limit, count in counts.items():
+                # Capped before the power: a count is as large as a stranger is patient.
+                over = min(count - limit.free + 1, 16)
+                wait = min(2.0**over, _LONGEST_WAIT) if count >= limit.free else 0.0
+                put(
+                    connection,
+                    THROTTLE,
+                    {"key_hash": digest(limit.key)},
+                    {"count": count, "last": now, "until": now + wait},
+                )
+        return 0.0
+
+    def give_back(self, limits: Sequence[Limit]) -> None:
+        """Take back one count under each limit: that attempt was not a guess."""
+        with self._writing() as connection:
+            for limit in limits:
+                row = self._throttle(connection, limit)
+                if row is None:
+                    continue
+                count = max(row.count - 1, 0)
+                values: dict[str, Any] = {"count": count}
+                if count < limit.free:
+                    values["until"] = 0.0
+                connection.execute(
+                    update(THROTTLE)
+                    .where(THROTTLE.c.key_hash == digest(limit.key))
+                    .values(**values)
+                )
+
+    def forgive(self, limit: Limit) -> None:
+        """Forget all attempts under ``limit``."""
+        with self._writing() as connection:
+            connection.execute(delete(THROTTLE).where(THROTTLE.c.key_hash == digest(limit.key)))
+
+    def _throttle(self, connection: Connection, limit: Limit) -> Any:
+        query = select(THROTTLE).where(THROTTLE.c.key_hash == digest(limit.key))
+        return connection.execute(query.with_for_update()).one_or_none()
+
+    # -- audit ------------------------------------------------------------------------------
+
+    def record(self, kind: str, *, login: str = "", address: str = "", detail: str = "") -> None:
+        """Add a row to the audit trail. Line breaks and the like are replaced, long texts cut."""
+        with self._writing() as connection:
+            connection.execute(
+                insert(AUDIT).values(
+                    time=self._clock(),
+                    kind=_plain(kind, 32),
+                    login=_plain(login, 255),
+                    address=_plain(address, 64),
+                    detail=_plain(detail, 1000),
+                )
+            )
+
+    def audit(
+        self, *, kind: str | None = None, login: str | None = None, limit: int = 100
+    ) -> list[AuditRow]:
+        """The newest rows of the audit trail, newest first."""
+        columns = AUDIT.c
+        query = select(columns.time, columns.kind, columns.login, columns.address, columns.detail)
+        if kind is not None:
+            query = query.where(columns.kind == kind)
+        if login is not None:
+            query = query.where(columns.login == login)
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(columns.id.desc()).limit(limit))
+            return [AuditRow(*row) for row in rows]
+
+    # -- local accounts ---------------------------------------------------------------------
+
+    def account(self, folded: str) -> Account | None:
+        """The account of that folded login name."""
+        columns = ACCOUNT.c
+        query = select(
+            columns.folded, columns.login, columns.name, columns.password_hash, columns.disabled
+        ).where(columns.folded == folded)
+        with self._reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Account(*row)
+
+    def add_account(self, account: Account) -> bool:
+        """Keep a new account; False where one of that name exists."""
+        try:
+            with self._writing() as connection:
+                connection.execute(insert(ACCOUNT).values(**asdict(account), created=self._clock()))
+        except IntegrityError:
+            return False
+        return True
+
+    def change_account(
+        self, folded: str, *, password_hash: str | None = None, disabled: bool | None = None
+    ) -> bool:
+        """Change what is given; False where there is no such account."""
+        given = {"password_hash": password_hash, "disabled": disabled}
+        values = {name: value for name, value in given.items() if value is not None}
+        with self._writing() as connection:
+            changed = connection.execute(
+                update(ACCOUNT).where(ACCOUNT.c.folded == folded).values(**values)
+            )
+            return bool(changed.rowcount)
+
+    # -- sign-in links ----------------------------------------------------------------------
+
+    def make_token(self, identity: Identity, *, seconds: float = 60.0) -> str:
+        """A token that signs ``identity`` in once, within ``seconds``."""
+        token = secrets.token_urlsafe(32)
+        with self._writing() as connection:
+            connection.execute(
+                insert(SIGN_IN_TOKEN).values(
+                    token_hash=digest(token),
+                    identity=_written(identity),
+                    expires=self._clock() + seconds,
+                )
+            )
+        return token
+
+    def take_token(self, token: str) -> Identity | None:
+        """Whom ``token`` signs in; None when it is unknown, used or too old."""
+        columns = SIGN_IN_TOKEN.c
+        this = columns.token_hash == digest(token)
+        with self._writing() as connection:
+            row = connection.execute(
+                select(columns.identity, columns.expires).where(this).with_for_update()
+            ).one_or_none()
+            taken = connection.execute(delete(SIGN_IN_TOKEN).where(this)).rowcount == 1
+        if row is None or not taken or row.expires <= self._clock():
+            return None
+        return _read(row.identity)
+
+    # -- visits of the dashboard ------------------------------------------------------------
+
+    def seen(self, person_key: str) -> float | None:
+        """Note that the person is here; when they were here last, before this stay.
+
+        Pages opened within half an hour of each other are one stay, so a reload answers the same.
+        """
+        now = self._clock()
+        columns = LAST_SEEN.c
+        with self._writing() as connection:
+            row = connection.execute(
+                select(columns.seen, columns.before).where(columns.person_key == person_key)
+            ).one_or_none()
+            before = None if row is None else row.before
+            if row is not None and row.seen < now - _STAY:
+                before = row.seen
+            put(connection, LAST_SEEN, {"person_key": person_key}, {"seen": now, "before": before})
+        return before
+
+    # -- housekeeping -----------------------------------------------------------------------
+
+    def tidy(self) -> None:
+        """Delete what has run out: old login sessions, attempts and sign-in links."""
+        now = self._clock()
+        with self._writing() as connection:
+            connection.execute(
+                delete(LOGIN_SESSION).where(LOGIN_SESSION.c.expires < now - _KEEP_ENDED)
+            )
+            connection.execute(delete(THROTTLE).where(THROTTLE.c.last < now - 4 * _FORGET))
+            connection.execute(delete(SIGN_IN_TOKEN).where(SIGN_IN_TOKEN.c.expires < now))
+
+    def _writing(self) -> Any:
+        return self._engine.begin()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            yield connection.execution_options(reading=True)
+
+
+def _written(identity: Identity) -> str:
+    return json.dumps(asdict(identity), ensure_ascii=False)
+
+
+def _read(text: str) -> Identity:
+    fields = json.loads(text)
+    return Identity(**{**fields, "groups": tuple(fields["groups"])})
+
+
+def _plain(text: str, length: int) -> str:
+    """``text`` on one line, without control characters, cut to ``length``."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:length]

@@ -1,0 +1,77 @@
+"""The tables of the dashboard's own database that concern who is signed in.
+
+Times are seconds since 1970 (UTC). Secrets are kept only as SHA-256 or argon2id.
+"""
+
+from typing import Final
+
+from sqlalchemy import Boolean, Column, Double, Integer, MetaData, String, Table, Text
+
+METADATA: Final = MetaData()
+
+# One row a sign-in. `identity` is JSON.
+LOGIN_SESSION: Final = Table(
+    "auth_session",
+    METADATA,
+    Column("session_hash", String(64), primary_key=True),
+    Column("provider", String(64), nullable=False),
+    Column("subject", String(255), nullable=False, index=True),
+    Column("identity", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("last_used", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Column("revoked", Boolean, nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("agent", String(255), nullable=False),
+)
+
+THROTTLE: Final = Table(
+    "auth_throttle",
+    METADATA,
+    Column("key_hash", String(64), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("last", Double, nullable=False),
+    Column("until", Double, nullable=False),
+)
+
+AUDIT: Final = Table(
+    "auth_audit",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("time", Double, nullable=False, index=True),
+    Column("kind", String(32), nullable=False),
+    Column("login", String(255), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("detail", String(1000), nullable=False),
+)
+
+# `folded` is the login name as names are compared; `login` is as it was given.
+ACCOUNT: Final = Table(
+    "auth_account",
+    METADATA,
+    Column("folded", String(255), primary_key=True),
+    Column("login", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("password_hash", String(255), nullable=False),
+    Column("created", Double, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+)
+
+SIGN_IN_TOKEN: Final = Table(
+    "auth_token",
+    METADATA,
+    Column("token_hash", String(64), primary_key=True),
+    Column("identity", Text, nullable=False),
+    Column("expires", Double, nullable=False),
+)
+
+# `seen` is the latest sign of life of the stay that goes on now, `before` that of the stay
+# before it.
+LAST_SEEN: Final = Table(
+    "last_seen",
+    METADATA,
+    Column("person_key", String(255), primary_key=True),
+    Column("seen", Double, nullable=False),
+    Column("before", Double),
+)
