@@ -29,8 +29,10 @@ def parser() -> argparse.ArgumentParser:
         description="Browse what ISPyB holds: proposals, visits, collections, frames.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    made = {name: commands.add_parser(name, help=text, description=text.capitalize() + ".")
-            for name, text in COMMANDS.items()}
+    made = {
+        name: commands.add_parser(name, help=text, description=text.capitalize() + ".")
+        for name, text in COMMANDS.items()
+    }
     for command in made.values():
         command.add_argument(
             "--config", type=Path, metavar="FILE", help="settings file (default: ispyb-lens.toml)"
@@ -72,7 +74,9 @@ def parser() -> argparse.ArgumentParser:
             action.add_argument("--name", default="", help="the name shown on the page")
         if name != "disable":
             action.add_argument(
-                "--password-stdin", action="store_true", help="read the password from standard input"
+                "--password-stdin",
+                action="store_true",
+                help="read it from standard input",
             )
     return top
 

@@ -1,4 +1,4 @@
-"""The kinds of value that a setting can have: how each is read, and what to call it in a message."""
+"""The kinds of value that a setting can have: how each is read and what messages call it."""
 
 import ipaddress
 import re

@@ -167,7 +167,9 @@ class Live:
     """How quickly news arrives."""
 
     poll_seconds: float = _setting(
-        kinds.number(0.1, 60, "seconds"), "How often an open visit is asked for news (seconds).", 0.5
+        kinds.number(0.1, 60, "seconds"),
+        "How often an open visit is asked for news (seconds).",
+        0.5,
     )
 
 
@@ -266,9 +268,7 @@ def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     return path
 
 
-def _from_file(
-    path: Path | None, problems: list[str]
-) -> dict[tuple[str, str], tuple[str, object]]:
+def _from_file(path: Path | None, problems: list[str]) -> dict[tuple[str, str], tuple[str, object]]:
     if path is None:
         return {}
     try:

@@ -25,7 +25,9 @@ def test_both_flavours_are_loaded_and_neither_is_imported_as_ispyb() -> None:
     assert "ispyb.sqlalchemy" not in sys.modules
 
 
-def test_the_diamond_database_has_every_table_of_the_package(mariadb: Server, diamond_url: URL) -> None:
+def test_the_diamond_database_has_every_table_of_the_package(
+    mariadb: Server, diamond_url: URL
+) -> None:
     tables = {str(row[0]) for row in mariadb.rows("SHOW TABLES", diamond_url.database)}
     assert tables == set(diamond_metadata().tables)
 

@@ -22,11 +22,10 @@ from tempfile import mkdtemp
 
 import pymysql
 from pymysql.constants.CLIENT import MULTI_STATEMENTS
+from servers import models, realdata
 from sqlalchemy import MetaData
 from sqlalchemy.engine import URL
 from sqlalchemy.schema import CreateIndex, CreateTable
-
-from servers import models, realdata
 
 _SETTINGS = (
     "--skip-networking=0",
@@ -177,20 +176,23 @@ def start(owner: int) -> Server:
     _STARTED[keeper.pid] = keeper
     server = Server(address, port, folder, keeper.pid)
     deadline = time.monotonic() + 60
-    while True:
-        try:
-            connection = pymysql.connect(unix_socket=address, user="root")
-            break
-        except pymysql.err.OperationalError as error:
-            if keeper.poll() is not None or time.monotonic() > deadline:
-                words = Path(log).read_text(errors="replace")[-1500:]
-                stop(server)
-                raise ServerMissing(f"MariaDB did not start: {words}") from error
-            time.sleep(0.05)
+    while not _answers(address):
+        if keeper.poll() is not None or time.monotonic() > deadline:
+            words = Path(log).read_text(errors="replace")[-1500:]
+            stop(server)
+            raise ServerMissing(f"MariaDB did not start: {words}")
+        time.sleep(0.05)
+    connection = pymysql.connect(unix_socket=address, user="root")
     with connection, connection.cursor() as cursor:
         cursor.execute("CREATE USER lens@'%' IDENTIFIED BY 'lens'")
         cursor.execute("GRANT ALL ON *.* TO lens@'%' WITH GRANT OPTION")
     return server
+
+
+def _answers(address: str) -> bool:
+    """Asked with a bare socket, as PyMySQL leaks the one of an attempt that fails."""
+    with socket.socket(socket.AF_UNIX) as attempt:
+        return attempt.connect_ex(address) == 0
 
 
 def stop(server: Server) -> None:
@@ -225,8 +227,9 @@ def load_diamond_rows(server: Server, name: str) -> None:
     for file in ("lookups.sql", "data.sql"):
         text = (base / "ispyb_db/diamond" / file).read_text(encoding="utf-8")
         text = re.sub(r"^/\*M!999999.*$", "", text, flags=re.MULTILINE)  # the client's, no SQL
-        server.run("SET FOREIGN_KEY_CHECKS=0, SQL_MODE='NO_AUTO_VALUE_ON_ZERO';\n" + text,
-                   database=name)
+        server.run(
+            "SET FOREIGN_KEY_CHECKS=0, SQL_MODE='NO_AUTO_VALUE_ON_ZERO';\n" + text, database=name
+        )
 
 
 def create_esrf(server: Server, name: str) -> URL:
@@ -260,10 +263,10 @@ def _create(
 
 def empty(server: Server, name: str) -> None:
     """Remove every row of a database and count its keys from 1 again; the tables stay."""
-    tables = [str(row[0]) for row in server.rows("SHOW FULL TABLES WHERE Table_type='BASE TABLE'", name)]
-    counts = " UNION ALL ".join(
-        f"(SELECT '{table}' FROM `{table}` LIMIT 1)" for table in tables
-    )
+    tables = [
+        str(row[0]) for row in server.rows("SHOW FULL TABLES WHERE Table_type='BASE TABLE'", name)
+    ]
+    counts = " UNION ALL ".join(f"(SELECT '{table}' FROM `{table}` LIMIT 1)" for table in tables)
     filled = [str(row[0]) for row in server.rows(counts, name)]
     if filled:
         truncate = ";".join(f"TRUNCATE `{table}`" for table in filled)

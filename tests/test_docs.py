@@ -1,0 +1,37 @@
+"""The tables in docs/ are those of the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.__main__ import COMMANDS
+from app.settings import settings_table
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_table_of_settings_is_the_one_of_the_code() -> None:
+    text = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    table = "".join(line for line in text.splitlines(keepends=True) if line.startswith("|"))
+    write = 'python -c "from app.settings import settings_table as t; print(t())"'
+    assert table == settings_table(), f"replace the table with the output of: {write}"
+
+
+DOCUMENTS = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=[path.name for path in DOCUMENTS])
+def test_a_link_in_the_documents_leads_to_a_file_that_is_there(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    missing = [
+        target
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
+        if "://" not in target and not (path.parent / target).exists()
+    ]
+    assert not missing
+
+
+def test_the_readme_names_every_command() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in COMMANDS if f"ispyb-lens {name}" not in text] == []
