@@ -9,7 +9,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -168,7 +168,7 @@ class Live:
 
     poll_seconds: float = _setting(
         kinds.number(0.1, 60, "seconds"),
-        "How often an open visit is asked for news (seconds).",
+        "Time between two looks at an open visit (seconds).",
         0.5,
     )
 
@@ -225,9 +225,9 @@ def load(
     problems: list[str] = []
     for read in (_from_file(_file(path, environ), problems), _from_environment(environ, problems)):
         given |= read
-    for key, said in (options or {}).items():
-        section, _, name = key.partition(".")
-        given[section, name] = said
+    for key, option in (options or {}).items():
+        part, _, name = key.partition(".")
+        given[part, name] = option
 
     settings = Settings()
     for section in fields(Settings):
@@ -314,7 +314,8 @@ def _from_environment(
 
 def _known() -> dict[str, list[str]]:
     """The names of the settings by section."""
-    return {s.name: [f.name for f in fields(s.default)] for s in fields(Settings)}  # type: ignore[arg-type]
+    plain = Settings()
+    return {s.name: [f.name for f in fields(getattr(plain, s.name))] for s in fields(plain)}
 
 
 def _unknown(source: str, name: str, names: list[str]) -> str:
@@ -325,14 +326,15 @@ def _unknown(source: str, name: str, names: list[str]) -> str:
 def settings_table() -> str:
     """Every setting as a Markdown table, as docs/settings.md shows it."""
     lines = ["| Setting | Variable | Default | Must be | Meaning |", "|---|---|---|---|---|"]
-    for section in fields(Settings):
-        assert is_dataclass(section.default)
-        for entry in fields(section.default):
+    plain = Settings()
+    for section in fields(plain):
+        values = getattr(plain, section.name)
+        for entry in fields(values):
             about = entry.metadata
             cells = (
                 f"`{section.name}.{entry.name}`",
                 f"`{variable(section.name, entry.name)}`",
-                about["shown"] or _shown(getattr(section.default, entry.name)),
+                about["shown"] or _shown(getattr(values, entry.name)),
                 about["kind"].words,
                 about["doc"],
             )

@@ -147,9 +147,7 @@ class Browser:
         text = self.get(path).text.partition("</form>")[0]
         return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', text))
 
-    def send(
-        self, path: str, headers: dict[str, str | None] | None = None, **form: str
-    ) -> Answer:
+    def send(self, path: str, headers: dict[str, str | None] | None = None, **form: str) -> Answer:
         return self.ask("POST", path, form=form, headers=headers)
 
     def sign_in(self, login: str, password: str | None = None, wanted: str = "/") -> Answer:
@@ -236,21 +234,25 @@ def dashboard(
 
     def serve() -> None:
         asyncio.set_event_loop(asyncio.new_event_loop())
+        server = None
         try:
             server = pn.io.server.get_server(
                 apps or {"/app": page},
                 port=0,
+                address="localhost",
                 start=False,
                 prefix=prefix,
                 auth_provider=gate.provider(),
                 extra_patterns=[*gate.patterns(), (r"/echo", Echo), *extra],
-                websocket_origin=["localhost:*"],
             )
             if install:
                 gate.install(server._tornado)
             server.start()
             ready.extend((server, server.io_loop))
         except Exception as error:
+            if server is not None:
+                server.stop()
+            asyncio.get_event_loop().close()
             ready.append(error)
             return
         finally:

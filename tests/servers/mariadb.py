@@ -43,7 +43,6 @@ _SETTINGS = (
     "--innodb-file-per-table=1",
     "--sync-frm=0",
     "--performance-schema=0",
-    "--aria-log-dir-path=",  # replaced by the server's folder
 )
 
 # Ends the server with the process that wants it, even where that one is killed.
@@ -163,11 +162,10 @@ def start(owner: int) -> Server:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"{folder}/s"
-    settings = [s + folder if s.endswith("=") else s for s in _SETTINGS]
+    settings = [f"--socket={address}", f"--port={port}", f"--pid-file={folder}/pid", *_SETTINGS]
     with open(log, "wb") as output:
         keeper = subprocess.Popen(
-            [sys.executable, "-c", _KEEPER, str(owner), folder, program, *common, *settings]
-            + [f"--socket={address}", f"--port={port}", f"--pid-file={folder}/pid"],
+            [sys.executable, "-c", _KEEPER, str(owner), folder, program, *common, *settings],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -263,9 +261,7 @@ def _create(
 
 def empty(server: Server, name: str) -> None:
     """Remove every row of a database and count its keys from 1 again; the tables stay."""
-    tables = [
-        str(row[0]) for row in server.rows("SHOW FULL TABLES WHERE Table_type='BASE TABLE'", name)
-    ]
+    tables = [str(row[0]) for row in server.rows("SHOW TABLES", name)]
     counts = " UNION ALL ".join(f"(SELECT '{table}' FROM `{table}` LIMIT 1)" for table in tables)
     filled = [str(row[0]) for row in server.rows(counts, name)]
     if filled:
