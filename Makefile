@@ -26,7 +26,7 @@ export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -5
-	@echo "Also: serve, check, bench, docs (compares the tables in docs/ with the code), format, setup"
+	@echo "Also: serve, check, lint, types, tests, bench, docs (compares the tables in docs/ with the code), format, setup"
 
 # --- environments. A stamp is newer than pyproject.toml once pip has finished, so a second start
 # --- installs nothing and an interrupted one starts again.
@@ -72,7 +72,7 @@ setup: system $(VENV)/.test
 # A server and a browser for the tests, where we may install them; elsewhere what is there is used.
 system:
 	@wanted=; export PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
-	command -v mariadbd >/dev/null || command -v mysqld >/dev/null || wanted="mariadb-server"; \
+	command -v mariadbd >/dev/null || command -v mysqld >/dev/null || wanted="mariadb-server-core mariadb-client-core"; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
 	  || command -v google-chrome >/dev/null || wanted="$$wanted chromium"; \
 	if [ -n "$$wanted" ]; then \
@@ -96,8 +96,11 @@ check: $(VENV)/.run
 
 # --- what developers run
 
+# The tests come last, so that a run ends with what they say, and run whatever the others found.
 test: setup
-	@$(MAKE) --no-print-directory lint types tests
+	@status=0; for part in lint types tests; do \
+	  $(MAKE) --no-print-directory $$part || { status=1; failed="$${failed:-} $$part"; }; done; \
+	if [ $$status != 0 ]; then echo "Failed:$$failed" >&2; fi; exit $$status
 
 lint:
 	@$(BIN)/ruff check .
