@@ -1,0 +1,50 @@
+"""From an identity to a Reader, with rights that are never older than a minute."""
+
+import threading
+import time
+from collections import OrderedDict
+
+from auth.identity import Identity
+from data.errors import Unavailable
+from data.reader import Reader
+from data.scope import Rights, Scope, UnknownPerson, scope_of
+from data.source import Source
+
+_SECONDS = 60.0
+_MOST = 2000
+
+
+class Access:
+    """Scopes of one process. ``trusted``: providers whose login name is the one in ISPyB."""
+
+    def __init__(self, source: Source, rights: Rights, trusted: frozenset[str] = frozenset({"accounts"})) -> None:
+        self._source, self._rights, self._trusted = source, rights, trusted
+        self._lock = threading.Lock()
+        self._held: OrderedDict[str, tuple[float, Scope]] = OrderedDict()
+
+    def reader(self, identity: Identity) -> Reader:
+        """A Reader for the person behind ``identity``. Raises UnknownPerson or Unavailable; may wait for the database."""
+        return Reader(self._source, self.scope(identity))
+
+    def scope(self, identity: Identity) -> Scope:
+        """What the person may see now, at most a minute old."""
+        if identity.provider not in self._trusted:
+            raise UnknownPerson(identity.login)
+        now = time.monotonic()
+        with self._lock:
+            held = self._held.get(identity.key)
+        if held is not None and now - held[0] < _SECONDS:
+            return held[1]
+        try:
+            scope = scope_of(self._source, identity.login, self._rights)
+        except UnknownPerson:
+            with self._lock:
+                self._held.pop(identity.key, None)
+            raise
+        except Unavailable:
+            raise
+        with self._lock:
+            self._held[identity.key] = (now, scope)
+            while len(self._held) > _MOST:
+                self._held.popitem(last=False)
+        return scope

@@ -1,0 +1,106 @@
+"""`ispyb-lens demo`: a simulated facility and its dashboard, on this computer alone."""
+
+import argparse
+import dataclasses
+import logging
+import shutil
+import socket
+import sys
+import time
+import webbrowser
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from app.faults import set_up_log
+from app.server import gate_for, make
+from app.services import services
+from app.settings import Settings, data_directory
+from auth.accounts import add_account
+from auth.gate import DemoPerson
+from auth.store import Store
+from data.demo import facility
+from data.images.files import Files
+
+log = logging.getLogger(__name__)
+
+_PORTS = 20
+_BAR = 30
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Write the facility if there is none, then serve it on loopback until stopped."""
+    set_up_log("warning")
+    folder = (args.dir or data_directory() / "demo").resolve()
+    if args.reset:
+        _remove(folder)
+    made = facility.open_(folder)
+    if made is None:
+        began = time.monotonic()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = facility.write(folder, _progress)
+        print(f"\rThe facility is written: {time.monotonic() - began:.0f} s, {folder}{' ' * 30}", flush=True)
+    port = _free_port(settings.server.port, chosen=args.port is not None)
+    if port is None:
+        print(f"ispyb-lens: port {settings.server.port} is taken; choose another with --port", file=sys.stderr)
+        return 1
+    settings = dataclasses.replace(
+        settings,
+        site=dataclasses.replace(settings.site, name="ISPyB Lens", demo=True),
+        database=dataclasses.replace(settings.database, url=make_url(made.url), replica_url=None),
+        store=dataclasses.replace(settings.store, url=make_url(f"sqlite:///{folder / 'lens.sqlite'}")),
+        server=dataclasses.replace(settings.server, address="127.0.0.1", port=port, prefix="", public_url=""),
+        access=dataclasses.replace(settings.access, beamline_groups=made.rights),
+    )
+    shared = services(settings, Files(tuple(Path(root) for root in made.roots), on_missing=made.on_missing))
+    people = [DemoPerson(person.login, person.password, person.who) for person in made.people]
+    _accounts(shared.store, people)
+    gate = gate_for(shared, people)
+    server = make(shared, gate)
+    address = f"http://127.0.0.1:{port}/"
+    print(f"\nISPyB Lens shows a simulated facility at {address}\n\nSign in as")
+    for person in made.people:
+        print(f"  {person.login:<10} password {person.password:<12} {person.who}")
+    print("\nStop with Ctrl-C.", flush=True)
+    if not args.no_browser and sys.stdout.isatty():
+        webbrowser.open(address)
+    try:
+        server.run_until_shutdown()
+    finally:
+        gate.stop()
+        shared.close()
+    return 0
+
+
+def _accounts(store: Store, people: list[DemoPerson]) -> None:
+    for person in people:
+        if store.account(person.login) is None:
+            add_account(store, person.login, person.password, person.who.split(",")[0])
+
+
+def _remove(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if facility.is_demo(folder):
+        shutil.rmtree(folder)
+    else:
+        raise SystemExit(f"ispyb-lens: {folder} does not look like a demo facility; it is left alone")
+
+
+def _progress(share: float, words: str) -> None:
+    filled = round(share * _BAR)
+    print(f"\r[{'█' * filled}{'·' * (_BAR - filled)}] {share:4.0%}  {words:<40}", end="", flush=True)
+
+
+def _free_port(first: int, *, chosen: bool) -> int | None:
+    for port in range(first, first + (1 if chosen else _PORTS)):
+        with socket.socket() as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    return None
+
+

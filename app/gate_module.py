@@ -1,0 +1,36 @@
+"""The gate for `panel serve app/main.py --auth-module app/gate_module.py --plugins app.gate_module`.
+
+Importing it reads the settings and makes the services of the process, once, whatever it is imported as.
+"""
+
+import sys
+
+import panel as pn
+
+from app.faults import set_up_log
+from app.routes import pictures
+from app.server import gate_for
+from app.services import Services, services
+from app.settings import load
+from auth.gate import Gate
+from views.parts.latency import lower_latency
+
+
+def _made() -> tuple[Services, Gate]:
+    # Bokeh runs the auth module under a name of its own, beside the import as a plugin: both must share one gate.
+    held = sys.modules.get("app.gate_module")
+    if held is not None and hasattr(held, "GATE"):
+        return held.SHARED, held.GATE
+    settings = load()
+    set_up_log(settings.log.level)
+    pn.extension(notifications=False)
+    lower_latency()
+    shared = services(settings)
+    shared.poller.start()
+    return shared, gate_for(shared)
+
+
+SHARED, GATE = _made()
+ROUTES = [*GATE.patterns(), *pictures.patterns(SHARED)]
+get_user_async = GATE.get_user_async
+get_login_url = GATE.get_login_url

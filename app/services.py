@@ -1,0 +1,71 @@
+"""What one process shares: the source, the files, the feed, the threads, the app's own database."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.access import Access
+from app.settings import Settings
+from auth.store import Store
+from data.images.files import Files
+from data.live.feed import Feed
+from data.live.poller import Poller
+from data.live.shared import Shared
+from data.scope import Rights
+from data.source import Source
+
+
+@dataclass(slots=True)
+class Services:
+    """Made once per process by ``services``; ``close`` ends its threads."""
+
+    settings: Settings
+    source: Source
+    files: Files
+    store: Store
+    feed: Feed
+    poller: Poller
+    access: Access
+    shared: Shared = field(default_factory=Shared)
+    # Questions and files apart: a slow file server must not hold up the lists.
+    questions: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(6, "question"))
+    pictures: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "picture"))
+
+    def close(self) -> None:
+        """End the threads and give back the connections."""
+        self.poller.close()
+        for pool in (self.questions, self.pictures):
+            pool.shutdown(wait=False, cancel_futures=True)
+        self.source.close()
+
+
+def services(settings: Settings, files: Files | None = None) -> Services:
+    """The services that ``settings`` describe. Connects to nothing yet but the app's own database."""
+    database = settings.database
+    url = database.replica_url or settings.ispyb_url()
+    source = Source(
+        url.render_as_string(hide_password=False), statement_seconds=database.statement_seconds, pool=database.pool
+    )
+    if files is None:
+        files = Files(tuple(Path(root) for root in settings.files.roots), settings.files.map)
+    rights = Rights(
+        frozenset(settings.access.everything),
+        {name: tuple(beamlines) for name, beamlines in settings.access.beamline_groups.items()},
+    )
+    feed = Feed()
+    assert settings.store.url is not None
+    store = Store(
+        settings.store.url.render_as_string(hide_password=False),
+        idle=settings.login.idle_minutes * 60,
+        absolute=settings.login.hours * 3600,
+    )
+    return Services(
+        settings,
+        source,
+        files,
+        store,
+        feed,
+        Poller(source, feed, seconds=settings.live.poll_seconds),
+        Access(source, rights),
+        questions=ThreadPoolExecutor(settings.server.threads, "question"),
+    )

@@ -1,0 +1,82 @@
+"""One browser: from its identity to its page."""
+
+import functools
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import panel as pn
+
+from app.live import BrowserPulse
+from app.services import Services
+from app.views import VIEWS, jump
+from auth.identity import Identity, current_identity
+from views.desk import Desk, Words
+from views.page import Page
+from views.parts.shell import Shell
+
+log = logging.getLogger(__name__)
+
+_TICK_MS = 250
+
+
+def open_session(shared: Services) -> Shell:
+    """The page for the browser whose request is being answered. Raises NotSignedIn outside the gate."""
+    identity = current_identity()
+    settings = shared.settings
+    document = pn.state.curdoc
+    prefix = settings.server.prefix
+    pulse = BrowserPulse(shared.feed)
+
+    def later(act: Callable[[], None]) -> None:
+        try:
+            document.add_next_tick_callback(act)
+        except RuntimeError:  # the browser has gone
+            log.debug("an answer came after its page was closed")
+
+    desk = Desk(
+        reader=functools.partial(shared.access.reader, identity),
+        pool=shared.questions,
+        go=_nowhere,
+        later=later,
+        pulse=pulse,
+        words=Words(settings.site.name, settings.site.visit_word, settings.site.support, settings.site.demo),
+        prefix=prefix,
+        last_here=_last_here(shared, identity),
+        shared=shared.shared,
+    )
+    shell = Shell(
+        on_go=lambda search, pop: page.followed(search, pop),
+        on_jump=lambda text: page.jumped(text),
+        person={"name": identity.name or identity.login, "login": identity.login},
+        site={"name": settings.site.name, "demo": settings.site.demo},
+        logout=f"{prefix}/logout",
+        ping=f"{prefix}/auth/ping",
+        login=f"{prefix}/login",
+    )
+    page = Page(shell, desk, VIEWS, jump)
+    page.open(_search(document))
+    pn.state.add_periodic_callback(page.tick, period=_TICK_MS)
+    pn.state.on_session_destroyed(lambda context: pulse.close())
+    return shell
+
+
+def _nowhere(*_: Any) -> None:
+    """Stands in until the page exists."""
+
+
+def _search(document: Any) -> str:
+    arguments = getattr(document.session_context.request, "arguments", {}) or {}
+    pairs = [
+        (name, value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
+        for name, values in arguments.items()
+        for value in values[:1]
+    ]
+    return f"?{urlencode(pairs)}" if pairs else ""
+
+
+def _last_here(shared: Services, identity: Identity) -> datetime | None:
+    stamp = shared.store.seen(identity.key)
+    return None if stamp is None else datetime.fromtimestamp(stamp)

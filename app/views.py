@@ -1,0 +1,36 @@
+"""Which view shows which page, and where the jump box leads."""
+
+from data.core import search
+from data.reader import Reader
+from views import place as places
+from views.core.collection import CollectionView
+from views.core.home import Home
+from views.core.proposal import ProposalView
+from views.core.proposals import Proposals
+from views.core.visit import VisitView
+from views.page import Views
+from views.place import Place
+
+VIEWS: Views = {
+    "home": Home,
+    "proposals": Proposals,
+    "proposal": ProposalView,
+    "visit": VisitView,
+    "collection": CollectionView,
+}
+
+
+def jump(reader: Reader, text: str) -> list[tuple[str, str, Place]]:
+    """What a text in the jump box may mean: label, detail and place of each."""
+    found = []
+    for hit in search.jump(reader, text):
+        if hit.collection is not None:
+            place = places.collection(hit.collection)
+        elif hit.proposal is not None and hit.visit is not None:
+            place = places.visit(hit.proposal, hit.visit)
+        elif hit.proposal is not None:
+            place = places.proposal(hit.proposal, "samples" if hit.kind == "sample" else None)
+        else:
+            continue
+        found.append((hit.label, hit.detail, place))
+    return found

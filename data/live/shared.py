@@ -1,0 +1,89 @@
+"""One answer for everybody who watches the same visit.
+
+Whoever may see a visit sees all of it, so rows read for one viewer are right for every other one, once that viewer's own
+right to the visit is known. The right is asked for each Scope and is at most a minute old; the rows are kept for one
+version of the visit, and concurrent questions for them wait for the first.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import select
+
+from data.errors import NotFound
+from data.reader import Reader
+from data.schema import Visit
+
+T = TypeVar("T")
+
+_RIGHT_SECONDS = 60.0
+
+
+class Shared:
+    """Answers of one process, at most ``most`` of them."""
+
+    def __init__(self, most: int = 200) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[Hashable, tuple[int, Future[Any]]] = OrderedDict()
+        self._rights: OrderedDict[Hashable, tuple[float, Future[bool]]] = OrderedDict()
+
+    def answer(self, reader: Reader, visit_id: int, version: int, key: Hashable, ask: Callable[[Reader], T]) -> T:
+        """The answer of ``ask`` for this version of the visit. Raises NotFound where the Scope may not see the visit."""
+        if not self._sees(reader, visit_id):
+            raise NotFound("This visit")
+        future, mine = self._place(self._answers, (visit_id, key), version)
+        return cast(T, self._settle(future, mine, lambda: ask(reader), self._answers, (visit_id, key)))
+
+    def _sees(self, reader: Reader, visit_id: int) -> bool:
+        key = (reader.scope, visit_id)
+        now = time.monotonic()
+        with self._lock:
+            known = self._rights.get(key)
+            stale = known is not None and now - known[0] > _RIGHT_SECONDS
+            if stale:
+                del self._rights[key]
+        future, mine = self._place(self._rights, key, now, same=lambda _: True)
+        query = select(Visit.visit_id).where(Visit.visit_id == visit_id)
+        return cast(bool, self._settle(future, mine, lambda: bool(reader.rows(query)), self._rights, key))
+
+    def _place(
+        self,
+        table: OrderedDict[Hashable, tuple[Any, Future[Any]]],
+        key: Hashable,
+        mark: float,
+        same: Callable[[Any], bool] | None = None,
+    ) -> tuple[Future[Any], bool]:
+        with self._lock:
+            held = table.get(key)
+            if held is not None and (same(held[0]) if same else held[0] == mark):
+                table.move_to_end(key)
+                return held[1], False
+            future: Future[Any] = Future()
+            table[key] = (mark, future)
+            table.move_to_end(key)
+            while len(table) > self._most:
+                table.popitem(last=False)
+            return future, True
+
+    def _settle(
+        self,
+        future: Future[Any],
+        mine: bool,
+        ask: Callable[[], Any],
+        table: OrderedDict[Hashable, tuple[Any, Future[Any]]],
+        key: Hashable,
+    ) -> Any:
+        if mine:
+            try:
+                future.set_result(ask())
+            except BaseException as error:
+                with self._lock:
+                    if key in table and table[key][1] is future:
+                        del table[key]
+                future.set_exception(error)
+        return future.result()

@@ -1,0 +1,287 @@
+"""One collection: its frame, per-image quality, snapshots, all parameters, and what pipelines made of it."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from panel.viewable import Viewable
+
+from data.core import collection as collections
+from data.reader import Reader
+from views import place as places
+from views.desk import Desk
+from views.parts import blocks as b
+from views.parts.blocks import Block, Blocks
+from views.parts.frame_pane import FramePane
+from views.parts.plot import QualityPlot
+from views.parts.table import Column, Table, Want
+from views.parts.text import number, space_group, when
+from views.place import Place
+from views.problem import Problem
+from views.reading import Reading
+from views.techniques import BY_KEY, TECHNIQUES
+from views.techniques.mx import status_badge
+
+Row = dict[str, Any]
+
+RESULTS = (
+    Column("program", "Pipeline", width=170, fixed=True),
+    Column("status", "Status", kind="badge", width=96),
+    Column("space_group", "Space group", width=104),
+    Column("cell", "Cell", "Å, °", kind="cell", width=200),
+    Column("resolution", "Resolution", "Å", width=110, align="right"),
+    Column("r_meas", "Rmeas", "%", kind="number", digits=1, width=74, title="Overall"),
+    Column("i_over_sigma", "I/σ", kind="number", digits=1, width=64, title="Overall"),
+    Column("cc_half", "CC½", kind="number", digits=3, width=68, title="Overall"),
+    Column("outer_cc_half", "CC½ outer", kind="number", digits=3, width=84, title="Outer shell"),
+    Column("completeness", "Compl.", "%", kind="number", digits=1, width=74, title="Overall"),
+    Column("multiplicity", "Mult.", kind="number", digits=1, width=64, title="Overall"),
+    Column("unique", "Unique", kind="number", digits=0, width=78, title="Unique reflections, overall"),
+    Column("end", "Finished", kind="time", width=136),
+    Column("message", "Message", width=240),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Everything about a collection but its frames."""
+
+    collection: Row
+    processings: list[Row]
+    quality: Any
+    neighbours: tuple[int | None, int | None]
+
+
+class CollectionView:
+    """A collection at one of its images."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._number: int | None = None
+        self._place = Place()
+        self._answer: Answer | None = None
+        self._head = Blocks([b.loading(2)])
+        self._frame = FramePane(on_image=self._image, height=520)
+        self._plot = QualityPlot(on_image=self._image, height=260)
+        self._side = Blocks()
+        self._results = Table(
+            RESULTS,
+            on_want=self._want,
+            label="Processing results",
+            noun=("result", "results"),
+            empty=("No processing yet", "Results appear here by themselves as pipelines finish."),
+            height=220,
+        )
+        self._facts = Blocks()
+        self.parts: list[Viewable] = [self._head, self._frame, self._side, self._plot.view, self._results, self._facts]
+        self.spans = [12, 7, 5, 12, 12, 12]
+        self._reading: Reading[Answer] = Reading(desk, self._tell, self._fail)
+        self._again: Reading[Answer] = Reading(desk, self._retell, self._late)
+
+    def show(self, place: Place) -> None:
+        """Show the collection, or another image of it."""
+        self._place = place
+        if place.collection == self._number and self._answer is not None:
+            self._desk.pulse.watch(self._answer.collection["visit_id"])
+            self._crumbs(self._answer.collection)
+            self._show_image(self._answer)
+            return
+        self._number, self._answer = place.collection, None
+        self._head.set([b.heading(f"Collection {self._number}", 1), b.loading(2)])
+        self._reveal(False)
+        self._desk.head(f"Collection {self._number}", (("Proposals", places.proposals()), (f"{self._number}", None)))
+        self._reading.ask(self._question)
+
+    def beat(self) -> None:
+        """The visit changed: this collection may have more images or results."""
+        answer = self._answer
+        if answer is None:
+            return
+        visit, version, key = answer.collection["visit_id"], self._desk.pulse.version(), ("collection", self._number)
+        self._again.ask(lambda reader: self._desk.shared.answer(reader, visit, version, key, self._question))
+
+    def hide(self) -> None:
+        """Drop what is under way."""
+        self._reading.forget()
+        self._again.forget()
+
+    def _question(self, reader: Reader) -> Answer:
+        key = self._number or 0
+        found = collections.collection(reader, key)
+        return Answer(
+            found,
+            collections.processings(reader, key),
+            collections.quality(reader, key),
+            collections.neighbours(reader, key),
+        )
+
+    def _reveal(self, shown: bool) -> None:
+        for part in self.parts[1:]:
+            part.visible = shown
+
+    def _tell(self, answer: Answer) -> None:
+        self._answer = answer
+        self._desk.pulse.watch(answer.collection["visit_id"])
+        self._reveal(True)
+        self._draw(answer)
+        self._show_image(answer)
+
+    def _retell(self, answer: Answer) -> None:
+        if answer.collection["id"] == self._number:
+            self._answer = answer
+            self._draw(answer)
+
+    def _late(self, problem: Problem) -> None:
+        """What is shown stays; the next beat asks again."""
+
+    def _fail(self, problem: Problem) -> None:
+        self._desk.pulse.watch(None)
+        self._reveal(False)
+        self._head.set(
+            [
+                b.heading(f"Collection {self._number}", 1),
+                b.problem(problem.title, problem.text, problem.reference),
+            ]
+        )
+
+    def _draw(self, answer: Answer) -> None:
+        row, desk = answer.collection, self._desk
+        key = row["id"]
+        technique = BY_KEY.get(row.get("technique") or "", TECHNIQUES[0])
+        self._crumbs(row)
+        before, after = answer.neighbours
+        links = [
+            b.entry(words, link=desk.link(places.collection(to)))
+            for words, to in (("‹ Earlier collection", before), ("Later collection ›", after))
+            if to is not None
+        ]
+        detail = " · ".join(
+            str(part)
+            for part in (row.get("beamline"), when(row.get("start")), row.get("sample"), row.get("protein"), row.get("kind"))
+            if part
+        )
+        title = row.get("prefix") or row.get("template") or f"Collection {key}"
+        run = f" · run {row['number']}" if row.get("number") is not None else ""
+        self._head.set(
+            [
+                b.heading(f"{title}{run}", 1, detail, [status_badge(row.get("status"), row.get("run_status"))]),
+                b.tiles(_tiles(answer, technique.key)),
+                *([b.text(row["comments"], quiet=True)] if row.get("comments") else []),
+            ]
+        )
+        snapshots = [
+            b.picture(
+                desk.snapshot(key, n, "full"),
+                f"Crystal of collection {key}, view {n}",
+                link=desk.snapshot(key, n, "full"),
+                missing="This snapshot is not on disk",
+            )
+            for n in range(1, 5)
+            if row.get(f"snapshot_{n}")
+        ]
+        side: list[Block] = [b.images(snapshots, "Snapshots", 150) if snapshots else b.empty("No snapshots")]
+        if answer.neighbours != (None, None):
+            side.append(b.entries(links))
+        self._side.set(side)
+        series = answer.quality
+        self._plot.view.visible = len(series["image"]) > 0
+        if len(series["image"]):
+            self._plot.show(series["image"], series["spots"], series["resolution"], series["signal"])
+        self._results.reload()
+        self._facts.set([b.heading("Parameters", 2), *technique.describe(row)])
+
+    def _crumbs(self, row: Row) -> None:
+        proposal, visit = row.get("proposal"), row.get("visit")
+        trail: list[tuple[str, Place | None]] = [("Proposals", places.proposals())]
+        if proposal:
+            trail.append((proposal, places.proposal(proposal)))
+        if proposal and visit is not None:
+            trail.append((f"{proposal}-{visit}", places.visit(proposal, visit, row.get("technique"))))
+        trail.append((str(row["id"]), None))
+        self._desk.head(f"{row.get('prefix') or 'Collection'} {row['id']}", trail)
+
+    def _show_image(self, answer: Answer) -> None:
+        row = answer.collection
+        first, count = row.get("first_image") or 1, row.get("images") or 0
+        if row.get("technique") == "em" or count < 1:
+            self._frame.param.update(
+                src="", image=None, message="Movies are not drawn here yet." if row.get("technique") == "em" else "This collection has no images."
+            )
+            self._plot.mark(None)
+            return
+        image = self._place.image if self._place.image is not None else first
+        image = min(max(image, first), first + count - 1)
+        self._frame.param.update(
+            src=self._desk.frame(row["id"], image),
+            image=image,
+            first_image=first,
+            last_image=first + count - 1,
+            label=f"Image {image}",
+        )
+        self._plot.mark(image)
+
+    def _image(self, image: int) -> None:
+        """Another image was asked for: a stranger's number, bounded before it is used."""
+        row = self._answer.collection if self._answer else {}
+        first, count = row.get("first_image") or 1, row.get("images") or 0
+        if first <= image < first + count:
+            self._desk.go(replace(self._place, image=image), True)
+
+    def _want(self, want: Want) -> None:
+        found = self._answer.processings if self._answer else []
+        self._results.send_rows(want.seq, 0, [_result(n, row) for n, row in enumerate(found)], len(found), True)
+
+
+def _tiles(answer: Answer, technique: str) -> list[Block]:
+    row = answer.collection
+    tiles = [b.tile("Images", number(row.get("images"), 0))]
+    if technique == "em":
+        tiles += [b.tile("Voltage", number(row.get("voltage"), 0), "kV"), b.tile("Pixel", number(row.get("pixel_size"), 3), "Å")]
+        return tiles
+    tiles += [
+        b.tile("Energy", number(row.get("energy"), 3), "keV"),
+        b.tile("Exposure", number(row.get("exposure"), 4), "s"),
+        b.tile("Resolution at the edge", number(row.get("resolution"), 2), "Å"),
+    ]
+    if technique == "mx":
+        tiles.append(b.tile("Rotation", number(row.get("rotation"), 1), "°"))
+    best = next((found for found in answer.processings if found.get("best")), None)
+    if best:
+        tiles.append(
+            b.tile(
+                "Best result",
+                number(best.get("resolution_high"), 2),
+                "Å",
+                "good",
+                f"{space_group(best.get('space_group'))} · {best.get('program') or ''}",
+            )
+        )
+    return tiles
+
+
+_RUN = {"ok": ("Succeeded", "good"), "failed": ("Failed", "bad"), "running": ("Running", "info")}
+
+
+def _result(n: int, row: Row) -> Row:
+    words, tone = _RUN.get(row.get("status") or "", ("Unknown", "quiet"))
+    badges = [b.badge(words, tone)]
+    if row.get("best"):
+        badges.insert(0, b.badge("best", "good", "Chosen by the rule: highest resolution, then completeness, then newest"))
+    low, high = row.get("resolution_low"), row.get("resolution_high")
+    cell = [row.get(name) for name in ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")]
+    return {
+        "id": n,
+        "program": row.get("program"),
+        "status": badges,
+        "space_group": space_group(row.get("space_group")) if row.get("space_group") else None,
+        "cell": cell if any(value is not None for value in cell) else None,
+        "resolution": f"{number(low, 1)} – {number(high, 2)}" if high is not None else None,
+        "r_meas": row.get("r_meas"),
+        "i_over_sigma": row.get("i_over_sigma"),
+        "cc_half": row.get("cc_half"),
+        "outer_cc_half": (row.get("outer") or {}).get("cc_half"),
+        "completeness": row.get("completeness"),
+        "multiplicity": row.get("multiplicity"),
+        "unique": row.get("unique"),
+        "end": row.get("end"),
+        "message": row.get("message"),
+    }

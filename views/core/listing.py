@@ -1,0 +1,72 @@
+"""A list that a page function answers: proposals, visits, samples."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from data.lists import Asked, Page
+from data.reader import Reader
+from views.desk import Desk
+from views.parts.table import Column, Key, Table, TableState, Want
+from views.place import ListPlace
+from views.problem import Problem
+from views.reading import Reading
+from views.techniques.collections import asked, list_place, table_state
+
+Row = dict[str, Any]
+Answer = Callable[[Reader, Asked, int, int], Page]
+
+
+class Listing:
+    """Ties a Table to a page function. ``draw`` turns a row of the answer into one of the table."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        columns: Sequence[Column],
+        draw: Callable[[Row], Row],
+        on_open: Callable[[Key], None],
+        relist: Callable[[ListPlace], None],
+        *,
+        label: str,
+        noun: tuple[str, str],
+        empty: tuple[str, str],
+        height: int = 0,
+    ) -> None:
+        self._desk, self._draw, self._relist = desk, draw, relist
+        self._answer: Answer | None = None
+        self.table = Table(
+            columns,
+            on_want=self._want,
+            on_open=on_open,
+            on_state=self._state,
+            label=label,
+            noun=noun,
+            empty=empty,
+            height=height,
+            page=100,
+        )
+
+    def show(self, answer: Answer, listing: ListPlace, anew: bool = True) -> None:
+        """Show what ``answer`` answers; ``anew``: it is another list than before."""
+        self._answer = answer
+        self.table.set_state(table_state(listing))
+        if anew:
+            self.table.reload()
+
+    def _want(self, want: Want) -> None:
+        answer = self._answer
+        if answer is None:
+            return
+
+        def tell(page: Page) -> None:
+            if answer is self._answer:
+                self.table.send_rows(want.seq, want.offset, [self._draw(row) for row in page.rows], page.total, page.done)
+
+        def fail(problem: Problem) -> None:
+            self.table.fail(f"{problem.title}. {problem.text}", problem.reference)
+
+        question = asked(want)
+        Reading(self._desk, tell, fail).ask(lambda reader: answer(reader, question, want.offset, want.limit))
+
+    def _state(self, state: TableState) -> None:
+        self._relist(list_place(state))

@@ -1,0 +1,169 @@
+"""One visit: who, when, where, and its collections by technique."""
+
+from panel.viewable import Viewable
+
+from dataclasses import dataclass
+from typing import Any
+
+from data.core import visits
+from data.reader import Reader
+from views import place as places
+from views.desk import Desk
+from views.parts import blocks as b
+from views.parts.blocks import Blocks
+from views.parts.text import when
+from views.place import Place
+from views.problem import Problem
+from views.reading import Reading
+from views.techniques import BY_KEY, TECHNIQUES
+from views.techniques.collections import Collections
+
+Row = dict[str, Any]
+_MOST_NAMES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The head of the page."""
+
+    visit: Row
+    techniques: dict[str, int]
+    people: list[Row]
+
+
+class VisitView:
+    """A visit with a tab for each technique that it holds."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._name: str | None = None
+        self._id: int | None = None
+        self._place = Place()
+        self._answer: Answer | None = None
+        self._current: str | None = None
+        self._head = Blocks([b.loading(2)])
+        self._lists: dict[str, Collections] = {}
+        self.parts: list[Viewable] = [self._head]
+        self.spans = [12]
+        self._reading: Reading[Answer] = Reading(desk, self._tell, self._fail)
+        self._again: Reading[Answer] = Reading(desk, self._retell, self._ignore)
+
+    def show(self, place: Place) -> None:
+        """Show the visit of the link."""
+        desk, name = self._desk, place.visit_name or ""
+        self._place = place
+        desk.head(
+            name,
+            (
+                ("Proposals", places.proposals()),
+                (place.proposal or "", places.proposal(place.proposal or "")),
+                (name, None),
+            ),
+        )
+        if name == self._name and self._answer is not None:
+            desk.pulse.watch(self._id)
+            self._draw(self._answer)
+            return
+        self._name, self._id, self._answer = name, None, None
+        self._head.set([b.heading(name, 1), b.loading(2)])
+        self._show_list(None)
+        self._reading.ask(self._question(place))
+
+    def beat(self) -> None:
+        """Something in the visit changed."""
+        if self._current is not None:
+            self._lists[self._current].beat()
+        visit, desk = self._id, self._desk
+        if visit is None:
+            return
+        question = self._question(self._place)
+        version = desk.pulse.version()
+        self._again.ask(lambda reader: desk.shared.answer(reader, visit, version, "visit", question))
+
+    def hide(self) -> None:
+        """Drop what is under way; the rows stay for the way back."""
+        self._reading.forget()
+
+    @staticmethod
+    def _question(place: Place) -> Any:
+        proposal, number = place.proposal or "", place.visit
+
+        def ask(reader: Reader) -> Answer:
+            found = visits.visit(reader, proposal, number)
+            return Answer(found, visits.techniques(reader, found["id"]), visits.people(reader, found["id"]))
+
+        return ask
+
+    def _tell(self, answer: Answer) -> None:
+        self._answer, self._id = answer, answer.visit["id"]
+        self._desk.pulse.watch(self._id)
+        self._draw(answer)
+
+    def _retell(self, answer: Answer) -> None:
+        if answer.visit["id"] == self._id:
+            self._answer = answer
+            self._draw(answer)
+
+    def _ignore(self, problem: Problem) -> None:
+        """The head stays as it was; the next beat asks again."""
+
+    def _fail(self, problem: Problem) -> None:
+        self._desk.pulse.watch(None)
+        self._head.set(
+            [b.heading(self._name or "Visit", 1), b.problem(problem.title, problem.text, problem.reference)]
+        )
+
+    def _draw(self, answer: Answer) -> None:
+        found, desk, place = answer.visit, self._desk, self._place
+        held = [t for t in TECHNIQUES if answer.techniques.get(t.key)]
+        wanted = place.tab if place.tab in BY_KEY else None
+        key = wanted or (held[0].key if held else TECHNIQUES[0].key)
+        names = [row["name"] for row in answer.people if row.get("name")]
+        people = ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
+        now = desk.now()
+        live = found.get("start") and found.get("end") and found["start"] <= now <= found["end"]
+        badges = [b.badge("live", "good", "Within its time")] if live else []
+        if found.get("kinds"):
+            badges += [b.badge(kind, "quiet") for kind in found["kinds"]]
+        detail = " · ".join(
+            part
+            for part in (found.get("beamline"), f"{when(found.get('start'))} – {when(found.get('end'))}", found.get("title"))
+            if part
+        )
+        blocks = [b.heading(self._name or "", 1, detail, badges)]
+        facts = [
+            (label, value)
+            for label, value in (
+                ("Local contact", found.get("local_contact")),
+                ("People", people),
+                ("Comments", found.get("comments")),
+            )
+            if value
+        ]
+        if facts:
+            blocks.append(b.facts(None, [b.fact(label, str(value)) for label, value in facts], columns=len(facts)))
+        if len(held) > 1 or wanted:
+            shown = held if held else [BY_KEY[key]]
+            blocks.append(
+                b.tabs(
+                    [
+                        b.tab(t.key, t.label, desk.link(places.visit(place.proposal or "", place.visit or 0, t.key)), answer.techniques.get(t.key), t.key == key)
+                        for t in shown
+                    ],
+                    "Techniques",
+                )
+            )
+        self._head.set(blocks)
+        self._show_list(key)
+
+    def _show_list(self, key: str | None) -> None:
+        if key is not None and key not in self._lists:
+            self._lists[key] = Collections(self._desk, BY_KEY[key], self._desk.relist)
+            self.parts.append(self._lists[key].table)
+            self.spans.append(12)
+            self._desk.redraw()
+        for other, held in self._lists.items():
+            held.table.visible = other == key
+        self._current = key
+        if key is not None and self._id is not None:
+            self._lists[key].show(self._id, self._place.listing)

@@ -1,0 +1,70 @@
+"""What every view of one browser works with."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from data.live.shared import Shared
+from data.reader import Reader
+from views.place import ListPlace, Place, to_query
+
+
+class Pulse(Protocol):
+    """The versions of what is watched, for one browser."""
+
+    def watch(self, visit_id: int | None) -> None:
+        """Watch this visit from now on, and no other."""
+
+    def version(self) -> int:
+        """The version of the watched visit; a change means that something in it changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How the site calls things, and whether its data are simulated."""
+
+    site: str = "ISPyB Lens"
+    visit: str = "Session"
+    support: str = ""
+    demo: bool = False
+
+
+Crumb = tuple[str, Place | None]
+
+
+@dataclass(slots=True)
+class Desk:
+    """One browser's surroundings.
+
+    ``reader`` gives a Reader with rights at most a minute old, in whatever thread it is called; ``go`` moves to a place
+    (``replace``: without a new entry in the history); ``later`` runs a function on the browser's own document under
+    its lock; ``head`` names the page and its crumbs; ``relist`` tells how the list on the page is ordered; ``redraw`` that a view has more parts than before; ``prefix`` is the path under which the server's own routes are.
+    """
+
+    reader: Callable[[], Reader]
+    pool: Executor
+    go: Callable[[Place, bool], None]
+    later: Callable[[Callable[[], None]], None]
+    pulse: Pulse
+    words: Words = field(default_factory=Words)
+    prefix: str = ""
+    now: Callable[[], datetime] = datetime.now
+    last_here: datetime | None = None
+    shared: Shared = field(default_factory=Shared)
+    head: Callable[[str, Sequence[Crumb]], None] = lambda title, crumbs: None
+    relist: Callable[[ListPlace], None] = lambda listing: None
+    redraw: Callable[[], None] = lambda: None
+
+    def link(self, place: Place) -> str:
+        """The address of a place within the page."""
+        return to_query(place) or "?"
+
+    def snapshot(self, collection: int, which: int = 1, size: str = "small") -> str:
+        """The address of a crystal snapshot of a collection; ``size``: small or full."""
+        return f"{self.prefix}/snapshot/{collection}/{which}?size={size}"
+
+    def frame(self, collection: int, image: int) -> str:
+        """The address of a frame, as 8-bit codes."""
+        return f"{self.prefix}/frame/{collection}/{image}"

@@ -1,0 +1,144 @@
+"""The page of one browser: the shell, and the view that the place asks for."""
+
+from collections.abc import Callable, Mapping, Sequence
+from panel.viewable import Viewable
+
+from dataclasses import replace
+
+from views import place as places
+from views.desk import Crumb, Desk
+from views.parts.blocks import Blocks, problem
+from views.parts.shell import Shell
+from views.place import Place, from_query, to_query
+from views.problem import problem_of
+from views.reading import Reading
+from views.view import View
+
+Views = Mapping[str, Callable[[Desk], View]]
+
+_NAV = (("home", "Home", Place()), ("proposals", "Proposals", places.proposals()))
+
+
+class Page:
+    """Builds each view when it is first looked at and keeps it; moves between places.
+
+    ``jump(text)`` is asked when the jump box is sent and answers with hits (label, detail, place).
+    """
+
+    def __init__(self, shell: Shell, desk: Desk, views: Views, jump: Callable[..., list[tuple[str, str, Place]]]) -> None:
+        self.shell, self.desk = shell, desk
+        self._factories, self._jump = views, jump
+        self._views: dict[str, View] = {}
+        self._current: View | None = None
+        self.place = Place()
+        self._version = 0
+        desk.go, desk.head, desk.relist = self.go, self._head, self.relist
+        desk.redraw = self._redraw
+        self._hits: Reading[list[tuple[str, str, Place]]] = Reading(desk, self._suggest, self._no_hits)
+
+    def open(self, search: str) -> None:
+        """Open the place that a link names, and write its clean form into the address bar."""
+        self.go(from_query(search), True)
+
+    def followed(self, search: str, pop: bool) -> None:
+        """A link within the page was followed, or Back or Forward pressed: a stranger's text."""
+        self.go(from_query(search), pop)
+
+    def jumped(self, text: str) -> None:
+        """The jump box was sent."""
+        self._hits.ask(lambda reader: self._jump(reader, text))
+
+    def go(self, place: Place, same_entry: bool = False) -> None:
+        """Move to ``place``; ``same_entry`` writes no new entry into the history."""
+        before = self.place
+        self.place = place
+        with self.shell.param.update(replace=same_entry):
+            self.shell.search = to_query(place) or "?"
+        view = self._view(place.page)
+        if view is not self._current:
+            if self._current is not None:
+                self._current.hide()
+            self._current = view
+            self.shell.param.update(body=list(view.parts), spans=list(view.spans), nav=self._nav(place))
+        elif before.page != place.page:
+            self.shell.nav = self._nav(place)
+        self._contained(view, lambda: view.show(place))
+        self._version = self.desk.pulse.version()
+
+    def tick(self) -> None:
+        """Called a few times a second: notice that the watched visit changed."""
+        version = self.desk.pulse.version()
+        if version != self._version:
+            self._version = version
+            view = self._current
+            if view is not None:
+                self._contained(view, view.beat)
+
+    def relist(self, listing: places.ListPlace) -> None:
+        """The list on the page was sorted or filtered: the link follows, the history does not grow."""
+        self.place = replace(self.place, listing=listing)
+        with self.shell.param.update(replace=True):
+            self.shell.search = to_query(self.place) or "?"
+
+    def _view(self, page: str) -> View:
+        if page not in self._views:
+            try:
+                self._views[page] = self._factories[page](self.desk)
+            except Exception as error:
+                return Failed(error)
+        return self._views[page]
+
+    def _contained(self, view: View, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:
+            failed = Failed(error)
+            self._current = failed
+            self._views = {key: held for key, held in self._views.items() if held is not view}
+            self.shell.param.update(body=list(failed.parts), spans=list(failed.spans))
+
+    def _redraw(self) -> None:
+        view = self._current
+        if view is not None:
+            self.shell.param.update(body=list(view.parts), spans=list(view.spans))
+
+    def _head(self, title: str, crumbs: Sequence[Crumb]) -> None:
+        shown = [{"label": label, "link": (to_query(place) or "?") if place else None} for label, place in crumbs]
+        self.shell.param.update(title=title, crumbs=shown)
+
+    def _nav(self, place: Place) -> list[dict[str, object]]:
+        current = "home" if place.page == "home" else "proposals"
+        return [
+            {"key": key, "label": label, "link": to_query(to) or "?", "current": key == current}
+            for key, label, to in _NAV
+        ]
+
+    def _suggest(self, hits: list[tuple[str, str, Place]]) -> None:
+        if len(hits) == 1:
+            self.go(hits[0][2])
+            self.shell.suggest([])
+            return
+        self.shell.suggest(
+            [{"label": label, "detail": detail, "link": to_query(place) or "?"} for label, detail, place in hits]
+        )
+
+    def _no_hits(self, what: object) -> None:
+        self.shell.suggest([{"label": getattr(what, "title", ""), "detail": getattr(what, "text", ""), "link": "?"}])
+
+
+class Failed:
+    """Stands in for a view that could not be built or shown; the rest of the page lives."""
+
+    def __init__(self, error: Exception) -> None:
+        what = problem_of(error)
+        self.parts: list[Viewable] = [Blocks([problem(what.title, what.text, what.reference)])]
+        self.spans: list[int] = [12]
+
+    def show(self, place: Place) -> None:
+        """Nothing more to show."""
+
+    def beat(self) -> None:
+        """Nothing changes."""
+
+    def hide(self) -> None:
+        """Nothing to put away."""

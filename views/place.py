@@ -1,0 +1,138 @@
+"""Where one is: exactly what a link carries, and its query string both ways.
+
+``to_query`` leaves defaults out and keeps a fixed order, so the same place has the same link. ``from_query`` never
+fails: a part that cannot be used is dropped and the rest opens.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qsl, quote, urlencode
+
+_NAME = re.compile(r"^[A-Za-z]{1,8}\d{1,10}$")
+_VISIT = re.compile(r"^([A-Za-z]{1,8}\d{1,10})-(\d{1,6})$")
+_KEY = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
+_LONGEST = 200
+_MOST = 60
+
+PAGES = ("home", "proposals", "proposal", "visit", "collection")
+
+
+@dataclass(frozen=True, slots=True)
+class ListPlace:
+    """How a list stands: order, search, filters, columns (empty: the default ones), table or cards."""
+
+    sort: str | None = None
+    descending: bool = True
+    search: str = ""
+    filters: tuple[tuple[str, str], ...] = ()
+    columns: tuple[str, ...] = ()
+    cards: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is looked at. ``page`` says which of the others count."""
+
+    page: str = "home"
+    proposal: str | None = None
+    visit: int | None = None
+    tab: str | None = None
+    collection: int | None = None
+    image: int | None = None
+    listing: ListPlace = field(default_factory=ListPlace)
+
+    @property
+    def visit_name(self) -> str | None:
+        """``mx415-3``."""
+        return f"{self.proposal}-{self.visit}" if self.proposal and self.visit is not None else None
+
+    def same_list(self, other: "Place") -> bool:
+        """Whether both show the same list, however it is ordered."""
+        return replace(self, listing=ListPlace(), image=None) == replace(other, listing=ListPlace(), image=None)
+
+
+def proposals() -> Place:
+    """All proposals."""
+    return Place("proposals")
+
+
+def proposal(name: str, tab: str | None = None) -> Place:
+    """One proposal; ``tab``: visits, samples, shipments, people."""
+    return Place("proposal", proposal=name, tab=tab)
+
+
+def visit(name: str, number: int, tab: str | None = None) -> Place:
+    """One visit; ``tab`` is the technique."""
+    return Place("visit", proposal=name, visit=number, tab=tab)
+
+
+def collection(number: int, image: int | None = None) -> Place:
+    """One collection, at one image."""
+    return Place("collection", collection=number, image=image)
+
+
+def to_query(place: Place) -> str:
+    """The query string of ``place`` with its question mark; empty for home."""
+    pairs: list[tuple[str, str]] = []
+    if place.page == "proposals":
+        pairs.append(("page", "proposals"))
+    elif place.page == "proposal" and place.proposal:
+        pairs.append(("proposal", place.proposal))
+    elif place.page == "visit" and place.visit_name:
+        pairs.append(("visit", place.visit_name))
+    elif place.page == "collection" and place.collection is not None:
+        pairs.append(("collection", str(place.collection)))
+        if place.image is not None:
+            pairs.append(("image", str(place.image)))
+    if place.tab and place.page in {"proposal", "visit", "collection"}:
+        pairs.append(("tab", place.tab))
+    listing = place.listing
+    if listing.sort:
+        pairs.append(("sort", ("-" if listing.descending else "") + listing.sort))
+    if listing.search:
+        pairs.append(("q", listing.search))
+    pairs += [(f"f.{key}", text) for key, text in listing.filters]
+    if listing.columns:
+        pairs.append(("columns", ",".join(listing.columns)))
+    if listing.cards:
+        pairs.append(("as", "cards"))
+    return f"?{urlencode(pairs, quote_via=quote, safe=',.-')}" if pairs else ""
+
+
+def from_query(search: str) -> Place:
+    """The place that a query string names, whatever somebody typed there."""
+    given = dict(parse_qsl(search.removeprefix("?")[:8000], max_num_fields=200, separator="&"))
+    tab = given.get("tab") if _KEY.match(given.get("tab", "")) else None
+    place = Place(tab=tab, listing=_listing(given))
+    number = _whole(given.get("collection"))
+    stay = _VISIT.match(given.get("visit", ""))
+    if number is not None:
+        return replace(place, page="collection", collection=number, image=_whole(given.get("image")))
+    if stay:
+        return replace(place, page="visit", proposal=stay[1], visit=int(stay[2]))
+    if _NAME.match(given.get("proposal", "")):
+        return replace(place, page="proposal", proposal=given["proposal"])
+    if given.get("page") == "proposals":
+        return replace(place, page="proposals", tab=None)
+    return Place()
+
+
+def _listing(given: dict[str, str]) -> ListPlace:
+    sort = given.get("sort", "")
+    key = sort.removeprefix("-")
+    return ListPlace(
+        sort=key if _KEY.match(key) else None,
+        descending=sort.startswith("-") if _KEY.match(key) else True,
+        search=given.get("q", "")[:_LONGEST],
+        filters=tuple(
+            (name[2:], text[:_LONGEST])
+            for name, text in given.items()
+            if name.startswith("f.") and _KEY.match(name[2:]) and text
+        )[:_MOST],
+        columns=tuple(name for name in given.get("columns", "").split(",") if _KEY.match(name))[:_MOST],
+        cards=given.get("as") == "cards",
+    )
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 12 else None
