@@ -1,0 +1,16 @@
+// The one script that Panel loads for every part; the class's name on the Python side chooses the drawing.
+// The others are loaded beside it with the same version in their address, so that a browser may keep them for ever.
+const query = new URL(import.meta.url).search
+const beside = (name) => import(`../../_js/js/${name}.js${query}`)
+const [, shell, blocks, table, frame] = await Promise.all(
+  ["dom", "shell", "blocks", "table", "frame"].map(beside),
+)
+
+const part = (render) => ({render})
+
+export default {
+  Shell: part(shell.render),
+  Blocks: part(blocks.render),
+  Table: part(table.render),
+  FramePane: part(frame.render),
+}
