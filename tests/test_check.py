@@ -144,3 +144,10 @@ def test_a_user_who_may_not_read_people_is_told_so(mariadb: Server, esrf_url: UR
     )
     report = check(settings(mariadb.url(str(esrf_url.database), "narrow", "narrow")))
     assert "Person is missing: nobody can sign in" in report.problems
+
+
+def test_an_empty_database_is_told_from_one_that_does_not_answer(tmp_path: Path) -> None:
+    report = check(settings(f"sqlite:///{tmp_path}/empty.sqlite"))
+    assert report.version == "not stated"
+    assert not report.works
+    assert not any("does not answer" in problem for problem in report.problems)

@@ -164,7 +164,7 @@ def check(settings: Settings) -> Report:
         flavour = settlement.flavour
         lacks = tuple(_lacks(settlement))
         problems += [f"{lack.what} is missing: {lack.cost}" for lack in lacks if lack.main]
-        version = _version(source)
+        version = _version(source, settlement)
     except DataError as error:
         cause = error.__cause__
         problems.append(f"the database does not answer: {getattr(cause, 'orig', cause) or error}")
@@ -232,7 +232,9 @@ def _lacks(settlement: Settlement) -> Iterator[Lack]:
     return iter(sorted(found, key=lambda lack: (not lack.main, lack.what)))
 
 
-def _version(source: Source) -> str:
+def _version(source: Source, settlement: Settlement) -> str:
+    if settlement.fits[schema.AdminVar.__tablename__].real is None:
+        return "not stated"
     rows = source.run(select(schema.AdminVar.value).where(schema.AdminVar.name == "schemaVersion"))
     return str(rows[0].value) if rows else "not stated"
 
