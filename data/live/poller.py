@@ -1,0 +1,172 @@
+"""Asks the database, once for everybody, which watched visits changed, and bumps their versions."""
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from data.errors import DataError
+from data.live.feed import Feed
+from data.live.watermark import Marks, Seen, marks, statement
+from data.reader import Reader
+from data.scope import Scope
+from data.source import Source
+
+log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE = 5.0
+# Visits that get a close look at each turn; the others wait for theirs and hear of arrivals.
+_CLOSELY = 8
+# A list of all visits needs no more, and a facility always measures somewhere.
+_FACILITY_SECONDS = 15.0
+
+
+class Poller:
+    """At most one statement each ``seconds``, in a daemon thread while something is watched.
+
+    The statement runs with a Scope that sees everything; nothing but versions leaves this class.
+    While the database does not answer, ``feed.state`` is ``waiting`` and the pause grows to 5 s;
+    once it answers every watched visit is bumped, as what happened meanwhile is unknown.
+
+    A new collection is noticed at the next look, whatever is watched. Of changes in place, each
+    look takes eight visits in turn: with 50 visits open such a change is noticed within 7 looks.
+    """
+
+    def __init__(self, source: Source, feed: Feed, *, seconds: float = 1.0) -> None:
+        self._reader = Reader(source, Scope(everything=True, name="poller"))
+        self._feed = feed
+        self._seconds = seconds
+        self._longest = max(_LONGEST_PAUSE, seconds)
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._started = False
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._due = 0.0
+        self._forget()
+        feed.listen(self._begin)
+
+    def start(self) -> None:
+        """From now on the thread lives whenever something is watched."""
+        with self._lock:
+            self._started = True
+        self._begin()
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread lives."""
+        return self._thread is not None
+
+    def close(self) -> None:
+        """Stop for good; returns when the thread has ended, after 5 s at most."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        self._wake.set()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_LONGEST_PAUSE)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _begin(self) -> None:
+        with self._lock:
+            if (
+                self._closed
+                or not self._started
+                or self._thread is not None
+                or not self._feed.watched
+            ):
+                return
+            self._thread = threading.Thread(target=self._run, name="ispyb-lens-poller", daemon=True)
+            self._thread.start()
+
+    def _forget(self) -> None:
+        self._seen = Seen()
+        self._digests: dict[int, int] = {}
+        self._looked: dict[int, int] = {}
+        self._turn = 0
+        self._facility: tuple[int, int] | None = None
+        self._facility_due = 0.0
+
+    def _run(self) -> None:
+        self._forget()
+        pause = self._seconds
+        while True:
+            # A new watcher does not hurry the next statement: administrators rely on the rate.
+            while not self._closed and (rest := self._due - time.monotonic()) > 0:
+                self._wake.wait(rest)
+            with self._lock:
+                if self._closed or not self._feed.watched:
+                    self._thread = None
+                    return
+            began = time.monotonic()
+            self.look()
+            # From the beginning where all is well, from the end where the database struggles.
+            if self._feed.state == "live":
+                pause, self._due = self._seconds, began + self._seconds
+            else:
+                pause = min(2 * pause, self._longest)
+                self._due = time.monotonic() + pause
+
+    def look(self) -> None:
+        """Look once, with one statement for everything watched. Not for use beside the thread.
+
+        Raises nothing: a failure becomes ``feed.state``.
+        """
+        watched = self._feed.watched
+        try:
+            self._compare(watched)
+        except Exception as error:
+            if not isinstance(error, DataError):
+                log.exception("the poller met an error that it does not know")
+            self._feed.state = "waiting"
+            return
+        if self._feed.state == "waiting":
+            self._feed.state = "live"
+            self._feed.touch(*watched)
+
+    def _compare(self, watched: frozenset[int | None]) -> None:
+        visits = {visit for visit in watched if visit is not None}
+        closely = self._next(visits)
+        question = statement(visits, closely, self._seen, self._reader.settlement)
+        found = marks(self._reader.rows(question))
+        changed = found.news(self._seen)
+        for visit in closely:
+            # A visit met first counts as changed: its watcher may have read just before.
+            digest = found.digests.get(visit, 0)
+            if self._digests.get(visit) != digest:
+                self._digests[visit] = digest
+                changed.add(visit)
+        self._feed.touch(*changed)
+        if None in watched:
+            self._facility_news(found)
+
+    def _next(self, visits: set[int]) -> list[int]:
+        """The visits whose turn it is: never looked at, then not looked at for longest."""
+        for gone in self._looked.keys() - visits:
+            del self._looked[gone]
+            self._digests.pop(gone, None)
+        self._turn += 1
+        chosen = sorted(visits, key=lambda visit: (self._looked.get(visit, 0), visit))[:_CLOSELY]
+        self._looked.update(dict.fromkeys(chosen, self._turn))
+        return sorted(chosen)
+
+    def _facility_news(self, found: Marks) -> None:
+        now = found.highest.get("visit", 0), found.highest.get("collection", 0)
+        if self._facility is None or (
+            now != self._facility and time.monotonic() >= self._facility_due
+        ):
+            self._facility = now
+            self._facility_due = time.monotonic() + _FACILITY_SECONDS
+            self._feed.touch(None)
