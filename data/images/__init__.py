@@ -1,0 +1,1 @@
+"""Image files: from a path in the database to pixels, never further."""

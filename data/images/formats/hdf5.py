@@ -1,0 +1,333 @@
+"""EIGER, NXmx and other HDF5 images, through h5py and the filters of hdf5plugin.
+
+HDF5 follows links, virtual sources and external storage without asking, and gives zeros for what is
+absent. So every other file is found, permitted and opened here, and a frame that was never written
+is told by its storage, not by its values.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import islice, product
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin  # noqa: F401  (registers the compression filters)
+import numpy as np
+from numpy.typing import NDArray
+
+from data.images.formats import nexus
+from data.images.formats.frame import (
+    Frame,
+    Frames,
+    Source,
+    Unreadable,
+    checked_index,
+    checked_shape,
+)
+from data.images.formats.links import DEEPEST, Opened
+
+_MOST_CHUNK = 1_200_000_000
+_MOST_LINKS = 20_000
+
+
+def open_hdf5(source: Source) -> Frames:
+    """The frames of an HDF5 file: DECTRIS master or data file, NXmx, or any file with one image
+    stack."""
+    files = Opened(source)
+    try:
+        return _Hdf5(files)
+    except Unreadable:
+        files.close()
+        raise
+    except Exception as problem:
+        files.close()
+        raise Unreadable(f"“{source.name}” is damaged or cut short.") from problem
+
+
+class _Hdf5(Frames):
+    def __init__(self, files: Opened) -> None:
+        self._files = files
+        self._name = files.source.name
+        first = files.first
+        self._parts: list[str] = []
+        self._per_part = 0
+        whole = self._stack(first)
+        if whole is None:
+            self._parts = self._linked(first)
+        if whole is None and not self._parts:
+            raise Unreadable(f"“{self._name}” holds no image.")
+        self._whole = whole
+        sample = whole if whole is not None else self._sample()
+        if sample.dtype.kind not in "iuf":
+            raise Unreadable(f"The images in “{self._name}” are not plain numbers.")
+        self._fits = sample.shape
+        self.shape = checked_shape(sample.shape[-2], sample.shape[-1], self._name)
+        self.channels = sample.shape[1] if sample.ndim == 4 else 1
+        if whole is not None:
+            self.count = 1 if whole.ndim == 2 else int(whole.shape[0])
+        self._pixel_mask: NDArray[np.bool_] | None = None
+        self._meta = nexus.read(files)
+
+    def read(self, index: int = 0, channel: int = 0) -> Frame:
+        checked_index(index, self.count, self._name)
+        if not 0 <= channel < self.channels:
+            raise Unreadable(f"“{self._name}” has no channel {channel + 1}.")
+        try:
+            array, absent = self._decoded(index, channel)
+            mask = self._masked(array)
+        except Unreadable:
+            raise
+        except Exception as problem:
+            raise Unreadable(self._why(index, problem)) from problem
+        if absent is not None:
+            mask = mask | absent
+        return Frame(array, mask, nexus.at(self._meta, index))
+
+    def close(self) -> None:
+        self._files.close()
+
+    def _why(self, index: int, problem: Exception) -> str:
+        words = str(problem)
+        if "filter" in words and ("not available" in words or "not registered" in words):
+            return f"The images in “{self._name}” are compressed in a way that is not known here."
+        return f"Frame {index + 1} of “{self._name}” is damaged."
+
+    # Where the images are
+
+    def _stack(self, file: Any) -> Any:
+        """The one dataset of all frames, or None where linked data files hold them."""
+        for path in ("/entry/data/data", "/entry/instrument/detector/data"):
+            if _is_images(found := self._files.walk(file, path)):
+                return found
+        if self._linked(file):
+            return None
+        if (default := self._default(file)) is not None:
+            return default
+        best = None
+        for dataset in _datasets(file):
+            if _is_images(dataset) and (best is None or dataset.size > best.size):
+                best = dataset
+        return best
+
+    def _default(self, file: Any) -> Any:
+        """What NeXus says to plot: entry@default, then NXdata@signal."""
+        path = ""
+        for _ in range(3):
+            here = self._files.walk(file, path)
+            if not isinstance(here, h5py.Group):
+                return None
+            signal, default = _word(here, "signal"), _word(here, "default")
+            if signal:
+                found = self._files.walk(file, f"{path}/{signal}")
+                return found if _is_images(found) else None
+            if not default:
+                return None
+            path = f"{path}/{default}"
+        return None
+
+    def _linked(self, file: Any) -> list[str]:
+        group = self._files.walk(file, "/entry/data") or self._files.walk(file, "/entry")
+        if not isinstance(group, h5py.Group):
+            return []
+        names = sorted(
+            (name for name in islice(group, _MOST_LINKS) if re.fullmatch(r"data_\d+", name)),
+            key=lambda name: int(name[5:]),
+        )
+        return [f"{group.name}/{name}" for name in names]
+
+    def _sample(self) -> Any:
+        """The first part that can be opened, and from it and the header the number of frames."""
+        problem: Unreadable | None = None
+        sample, found_at = None, 0
+        for at, path in enumerate(self._parts[:16]):
+            try:
+                sample = self._files.walk(self._files.first, path)
+            except Unreadable as missing:
+                problem = problem or missing
+                continue
+            if _is_images(sample) and sample.ndim > 2:
+                found_at = at
+                break
+            sample = None
+        if sample is None:
+            raise problem or Unreadable(f"“{self._name}” holds no image.")
+        self._per_part = int(sample.shape[0])
+        stated = nexus.stated_frames(self._files)
+        most = self._per_part * len(self._parts)
+        # Only the last part may hold fewer frames; the detector states how many it meant to take.
+        if found_at == len(self._parts) - 1 and found_at > 0:
+            self.count = most if stated is None else stated
+            self._per_part = -(-self.count // len(self._parts))
+        elif len(self._parts) == 1:
+            self.count = self._per_part
+        else:
+            self.count = self._exact(most) if stated is None else min(stated, most)
+        return sample
+
+    def _exact(self, most: int) -> int:
+        try:
+            last = self._files.walk(self._files.first, self._parts[-1])
+        except Unreadable:
+            return most
+        if not _is_images(last) or last.ndim < 3:
+            return most
+        return most - self._per_part + int(last.shape[0])
+
+    # One frame
+
+    def _decoded(self, index: int, channel: int) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        dataset, at = self._whole, index
+        if dataset is None:
+            part, at = divmod(index, self._per_part)
+            dataset = self._files.walk(self._files.first, self._parts[part])
+            if not _is_images(dataset) or dataset.shape[-2:] != self.shape:
+                raise Unreadable(f"The data file with frame {index + 1} holds other images.")
+            if at >= dataset.shape[0]:
+                raise Unreadable(f"Frame {index + 1} of “{self._name}” has not been written.")
+        where = (at, channel)[: dataset.ndim - 2]
+        return self._taken(dataset, where, index)
+
+    def _taken(
+        self, dataset: Any, where: tuple[int, ...], index: int, depth: int = 0
+    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        if depth > DEEPEST:
+            raise Unreadable(f"“{self._name}” has virtual images that lead too far.")
+        if dataset.external:
+            raise Unreadable(
+                f"“{self._name}” keeps its images in a raw file, which is not read here."
+            )
+        if dataset.is_virtual:
+            return self._assembled(dataset, where, index, depth)
+        chunks = dataset.chunks
+        if chunks is not None and int(np.prod(chunks)) * dataset.dtype.itemsize > _MOST_CHUNK:
+            raise Unreadable(f"“{self._name}” is stored in impossibly large pieces.")
+        absent = self._absent(dataset, where, index)
+        return np.asarray(dataset[where]), absent
+
+    def _absent(self, dataset: Any, where: tuple[int, ...], index: int) -> NDArray[np.bool_] | None:
+        """True where no data was stored for a frame; None when all of it was."""
+        unwritten = f"Frame {index + 1} of “{self._name}” has not been written."
+        height, width = dataset.shape[-2:]
+        if dataset.chunks is None:
+            if dataset.id.get_storage_size() == 0:
+                raise Unreadable(unwritten)
+            return None
+        tall, wide = dataset.chunks[-2:]
+        corners = list(product(range(0, height, tall), range(0, width, wide)))
+        lead = tuple(at - at % size for at, size in zip(where, dataset.chunks, strict=False))
+        missing = [
+            corner
+            for corner in corners
+            if dataset.id.get_chunk_info_by_coord((*lead, *corner)).byte_offset is None
+        ]
+        if len(missing) == len(corners):
+            raise Unreadable(unwritten)
+        if not missing:
+            return None
+        absent = np.zeros((height, width), np.bool_)
+        for y, x in missing:
+            absent[y : y + tall, x : x + wide] = True
+        return absent
+
+    def _assembled(
+        self, dataset: Any, where: tuple[int, ...], index: int, depth: int
+    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """A frame of a virtual dataset, from the sources that we open ourselves."""
+        owner = Path(dataset.file.filename)
+        height, width = dataset.shape[-2:]
+        array = np.zeros((height, width), dataset.dtype)
+        absent = np.ones((height, width), np.bool_)
+        for piece in dataset.virtual_sources():
+            box = _box(piece.vspace)
+            if box is None:
+                raise Unreadable(f"“{self._name}” is put together in a way that is not read here.")
+            low, size = box
+            lead = where if len(where) == len(low) - 2 else (0,) * (len(low) - 2)
+            inside = all(a <= at < a + n for a, n, at in zip(low, size, lead, strict=False))
+            if not inside:
+                continue
+            file = (
+                dataset.file
+                if piece.file_name == "."
+                else self._files.beside(owner, piece.file_name)
+            )
+            source = self._files.walk(file, piece.dset_name)
+            if not isinstance(source, h5py.Dataset) or source.ndim < 2:
+                raise Unreadable(f"The data file “{Path(piece.file_name).name}” holds no image.")
+            begin = _box(piece.src_space)
+            first = begin[0] if begin is not None else (0,) * source.ndim
+            offsets = tuple(at - a for a, at in zip(low, lead, strict=False))
+            # A stack of frames maps its leading axes one to one; a single image has none.
+            inner = tuple(f + o for f, o in zip(first[: source.ndim - 2], offsets, strict=False))
+            inner += (0,) * (source.ndim - 2 - len(inner))
+            if any(at >= n for at, n in zip(inner, source.shape, strict=False)):
+                raise Unreadable(f"Frame {index + 1} of “{self._name}” has not been written.")
+            checked_shape(source.shape[-2], source.shape[-1], self._name)
+            taken, hole = self._taken(source, inner, index, depth + 1)
+            y, x = low[-2:]
+            tall, wide = size[-2:]
+            sy, sx = (first[-2], first[-1]) if begin is not None else (0, 0)
+            part = taken[sy : sy + tall, sx : sx + wide]
+            array[y : y + part.shape[0], x : x + part.shape[1]] = part
+            absent[y : y + part.shape[0], x : x + part.shape[1]] = (
+                False if hole is None else hole[sy : sy + tall, sx : sx + wide]
+            )
+        if absent.all():
+            raise Unreadable(f"Frame {index + 1} of “{self._name}” has not been written.")
+        return array, absent if absent.any() else None
+
+    def _masked(self, array: NDArray[Any]) -> NDArray[np.bool_]:
+        if array.dtype.kind == "f":
+            mask = ~np.isfinite(array)
+        elif array.dtype.kind == "i":
+            mask = array < 0
+        else:
+            mask = array == np.iinfo(array.dtype).max
+        if self._pixel_mask is None:
+            self._pixel_mask = nexus.pixel_mask(self._files, self.shape)
+        if self._pixel_mask.shape == mask.shape:
+            mask = mask | self._pixel_mask
+        return np.asarray(mask)
+
+
+def _is_images(thing: Any) -> bool:
+    if not isinstance(thing, h5py.Dataset) or thing.ndim not in (2, 3, 4):
+        return False
+    return thing.dtype.kind in "iuf" and min(thing.shape[-2:]) >= 16 and thing.shape[0] > 0
+
+
+def _datasets(group: Any, depth: int = 0) -> Iterator[Any]:
+    """Datasets of one file, by hard links only, to a bounded depth and number."""
+    for name in islice(group, 2000):
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            continue
+        try:
+            thing = group[name]
+        except (KeyError, OSError):
+            continue
+        if isinstance(thing, h5py.Dataset):
+            yield thing
+        elif isinstance(thing, h5py.Group) and depth < 6:
+            yield from _datasets(thing, depth + 1)
+
+
+def _word(group: Any, name: str) -> str:
+    value = group.attrs.get(name, "")
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _box(space: Any) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """(start, size) of a selection that is one block, or all; None for anything else."""
+    kind = space.get_select_type()
+    if kind == h5py.h5s.SEL_ALL:
+        return (0,) * space.get_simple_extent_ndims(), tuple(space.get_simple_extent_dims())
+    if kind != h5py.h5s.SEL_HYPERSLABS or not space.is_regular_hyperslab():
+        return None
+    start, stride, count, block = space.get_regular_hyperslab()
+    whole = all(c == 1 or s == b for s, c, b in zip(stride, count, block, strict=True))
+    limited = all(c < 2**40 for c in count)
+    if not (whole and limited):
+        return None
+    size = tuple(int(c * b) for c, b in zip(count, block, strict=True))
+    return tuple(int(s) for s in start), size

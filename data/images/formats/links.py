@@ -1,0 +1,91 @@
+"""HDF5 files that name other files, followed under our own rules."""
+
+import os
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from data.images.formats.frame import Source, Unreadable
+
+DEEPEST = 4
+
+
+class Opened:
+    """The HDF5 files that one image needs, each permitted before it is opened."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._files: dict[Path, Any] = {}
+        self.first = self._open(source.path)
+
+    def close(self) -> None:
+        """Close all."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+    def beside(self, owner: Path, name: str) -> Any:
+        """The file that `owner` names, opened. Looked for as HDF5 does: as stated, then beside
+        the owner."""
+        stated = Path(name)
+        tries = [stated] if stated.is_absolute() else [owner.parent / stated]
+        tries.append(owner.parent / stated.name)
+        for path in tries:
+            if self._permitted(path) and (path.exists() or self._supplied(path)):
+                return self._open(path)
+        for path in tries:
+            if os.path.lexists(path) and not self._permitted(path):
+                raise Unreadable(
+                    f"“{self.source.name}” points to a file that this server may not read."
+                )
+        raise Unreadable(
+            f"The data file “{stated.name}” that “{self.source.name}” needs is not on disk."
+        )
+
+    def walk(self, file: Any, path: str, depth: int = 0) -> Any:
+        """The object at `path`, or None; links to other files go through `beside`."""
+        here = file
+        parts = [part for part in path.split("/") if part and part != "."]
+        for number, part in enumerate(parts):
+            if not isinstance(here, h5py.Group):
+                return None
+            link = here.get(part, getlink=True) if part in set(here.keys()) else None
+            if link is None:
+                return None
+            if isinstance(link, (h5py.ExternalLink, h5py.SoftLink)):
+                if depth >= DEEPEST:
+                    raise Unreadable(f"“{self.source.name}” has links that lead too far.")
+                rest = "/".join(parts[number + 1 :])
+                if isinstance(link, h5py.ExternalLink):
+                    other = self.beside(Path(here.file.filename), link.filename)
+                    return self.walk(other, f"{link.path}/{rest}", depth + 1)
+                base = "" if link.path.startswith("/") else here.name
+                return self.walk(here.file, f"{base}/{link.path}/{rest}", depth + 1)
+            here = here[part]
+        return here
+
+    def _permitted(self, path: Path) -> bool:
+        if self.source.allowed is not None:
+            return self.source.allowed(path)
+        folder = os.path.realpath(self.source.path.parent)
+        return Path(os.path.realpath(path)).is_relative_to(folder)
+
+    def _supplied(self, path: Path) -> bool:
+        return self.source.supply is not None and self.source.supply(path)
+
+    def _open(self, path: Path) -> Any:
+        real = Path(os.path.realpath(path))
+        if real not in self._files:
+            if (
+                len(self._files) >= 64
+            ):  # a long series read through: keep the first, drop the oldest
+                oldest = next(islice(self._files, 1, None))
+                self._files.pop(oldest).close()
+            try:
+                # No lock: the detector may be writing, and file servers often cannot lock.
+                self._files[real] = h5py.File(real, "r", locking=False)
+            except OSError as problem:
+                raise Unreadable(f"“{path.name}” is damaged or cut short.") from problem
+        return self._files[real]
