@@ -1,0 +1,106 @@
+"""One answer for everybody who watches the same visit."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from data.errors import NotFound
+from data.live.shared import Shared
+from data.reader import Reader
+from data.schema import Person, Proposal, Table, Visit, VisitHasPerson
+from data.scope import Scope
+from data.source import Source
+
+ALICE, BOB, NOBODY = Scope(1), Scope(2), Scope(3)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    """A visit that alice and bob are on, and nobody else."""
+    url = f"sqlite:///{tmp_path / 'ispyb.sqlite'}"
+    engine = create_engine(url)
+    Table.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all(
+            [
+                Proposal(proposal_id=1, code="mx", number="1"),
+                Visit(visit_id=1, proposal_id=1, number=1),
+                *(Person(person_id=n) for n in (1, 2, 3)),
+                *(VisitHasPerson(visit_id=1, person_id=n) for n in (1, 2)),
+            ]
+        )
+        session.commit()
+    engine.dispose()
+    return Source(url)
+
+
+def test_two_people_on_a_visit_share_one_answer_for_one_version(source: Source) -> None:
+    shared, asked = Shared(), []
+
+    def ask(_: Reader) -> str:
+        asked.append(1)
+        return "rows"
+
+    assert shared.answer(Reader(source, ALICE), 1, 7, "list", ask) == "rows"
+    assert shared.answer(Reader(source, BOB), 1, 7, "list", ask) == "rows"
+    assert len(asked) == 1
+
+
+def test_another_version_is_asked_anew(source: Source) -> None:
+    shared = Shared()
+    assert shared.answer(Reader(source, ALICE), 1, 7, "list", lambda _: "old") == "old"
+    assert shared.answer(Reader(source, ALICE), 1, 8, "list", lambda _: "new") == "new"
+
+
+def test_who_may_not_see_the_visit_gets_no_answer_however_warm_it_is(source: Source) -> None:
+    shared = Shared()
+    shared.answer(Reader(source, ALICE), 1, 7, "list", lambda _: "rows")
+    with pytest.raises(NotFound):
+        shared.answer(Reader(source, NOBODY), 1, 7, "list", lambda _: "rows")
+
+
+def test_the_right_to_a_visit_is_asked_again_after_a_minute(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = Shared()
+    moment = [100.0]
+    monkeypatch.setattr("data.live.shared.time.monotonic", lambda: moment[0])
+    shared.answer(Reader(source, ALICE), 1, 7, "list", lambda _: "rows")
+    engine = create_engine(source.engine.url)
+    with Session(engine) as session:
+        session.delete(session.get(VisitHasPerson, (1, 1)))
+        session.commit()
+    engine.dispose()
+    moment[0] += 59
+    assert shared.answer(Reader(source, ALICE), 1, 7, "list", lambda _: "rows") == "rows"
+    moment[0] += 2
+    with pytest.raises(NotFound):
+        shared.answer(Reader(source, ALICE), 1, 7, "list", lambda _: "rows")
+
+
+def test_questions_put_at_once_wait_for_the_first(source: Source) -> None:
+    shared, asked, go = Shared(), [], threading.Event()
+
+    def ask(_: Reader) -> str:
+        asked.append(1)
+        go.wait(10)
+        return "rows"
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(shared.answer, Reader(source, ALICE), 1, 7, "list", ask) for _ in range(4)]
+        go.set()
+        assert [answer.result(10) for answer in answers] == ["rows"] * 4
+    assert len(asked) == 1
+
+
+def test_a_failed_answer_is_not_kept(source: Source) -> None:
+    shared = Shared()
+
+    def fail(_: Reader) -> str:
+        raise ValueError("once")
+
+    with pytest.raises(ValueError, match="once"):
+        shared.answer(Reader(source, ALICE), 1, 7, "list", fail)
+    assert shared.answer(Reader(source, ALICE), 1, 7, "list", lambda _: "rows") == "rows"
