@@ -11,7 +11,7 @@ import panel as pn
 
 from app.live import BrowserPulse
 from app.services import Services
-from app.views import VIEWS, jump
+from app.screens import VIEWS, jump
 from auth.identity import Identity, current_identity
 from views.desk import Desk, Words
 from views.page import Page

@@ -150,7 +150,7 @@ class _SiteCompiler(SQLCompiler):
             return cast(str, super().visit_table(table, *args, asfrom=asfrom, **options))
         if fit.real is None:
             nulls = ", ".join(f"NULL AS {self.preparer.quote(column.name)}" for column in table.columns)
-            text = f"(SELECT {nulls} FROM (SELECT 1 AS one) AS nothing WHERE 1 = 0)"
+            text = f"(SELECT {nulls} FROM (SELECT 1 AS one) AS one_row WHERE 1 = 0)"
         else:
             text = self.preparer.quote(fit.real)
         super().visit_table(table, *args, asfrom=asfrom, **options)
