@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, Engine, NullPool, create_engine, insert, make_url, update
+from sqlalchemy import URL, Engine, create_engine, insert, make_url, update
 from sqlalchemy.orm import DeclarativeBase
 
 from data import schema as s
@@ -26,7 +26,7 @@ class Facility:
 
     def __init__(self, url: URL) -> None:
         self.url = url
-        self._engine: Engine = create_engine(url, poolclass=NullPool)
+        self._engine: Engine = create_engine(url)
         if url.get_backend_name() == "sqlite":
             s.Table.metadata.create_all(self._engine)
         self._next = 100
@@ -34,6 +34,9 @@ class Facility:
         self.add(s.Proposal, proposal_id=1, person_id=1, code="mx", number="1")
         for visit in (VISIT, OTHER):
             self.add(s.Visit, visit_id=visit, proposal_id=1, number=visit)
+
+    def close(self) -> None:
+        self._engine.dispose()
 
     def add(self, mapped: type[DeclarativeBase], **values: Any) -> None:
         with self._engine.begin() as connection:
@@ -70,10 +73,13 @@ class Watched(Source):
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
-def facility(request: pytest.FixtureRequest, tmp_path: Path) -> Facility:
-    if request.param == "sqlite":
-        return Facility(make_url(f"sqlite:///{tmp_path / 'ispyb.db'}"))
-    return Facility(request.getfixturevalue("diamond_scratch_url"))
+def facility(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Facility]:
+    url = make_url(f"sqlite:///{tmp_path / 'ispyb.db'}")
+    if request.param == "mariadb":
+        url = request.getfixturevalue("diamond_scratch_url")
+    facility = Facility(url)
+    yield facility
+    facility.close()
 
 
 @pytest.fixture
@@ -372,7 +378,7 @@ def test_a_database_that_goes_away_is_waited_for_and_its_return_moves_every_visi
 
 def test_a_database_that_is_down_at_the_start_is_waited_for(tmp_path: Path, feed: Feed) -> None:
     (tmp_path / "made").mkdir()
-    Facility(make_url(f"sqlite:///{tmp_path / 'made' / 'ispyb.db'}"))
+    Facility(make_url(f"sqlite:///{tmp_path / 'made' / 'ispyb.db'}")).close()
     source = Source(f"sqlite:///{tmp_path / 'there' / 'ispyb.db'}")
     with Poller(source, feed, seconds=0.02), feed.watch(VISIT) as watch:
         until(lambda: feed.state == "waiting")
