@@ -7,7 +7,8 @@ import unicodedata
 from typing import Final
 
 from auth import passwords
-from auth.store import Account, Store
+from auth.records import Account
+from auth.store import Store
 
 PROVIDER: Final = "accounts"
 _LONGEST: Final = 64

@@ -8,6 +8,7 @@ import time
 import weakref
 from typing import Any, Final
 
+from bokeh.protocol.exceptions import ProtocolError
 from bokeh.util.token import get_session_id
 from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
@@ -54,12 +55,11 @@ class Sockets:
         """Close the websockets of those login sessions; how many there were."""
         closed = 0
         for handler, session_hash in list(self._open.items()):
-            if session_hash in session_hashes:
-                # During the handshake there is nothing to close yet: the next sweep will.
-                if handler.ws_connection is not None:
-                    handler.close(SIGNED_OUT, "signed out")
-                    del self._open[handler]
-                    closed += 1
+            # During the handshake there is nothing to close yet: the next sweep will.
+            if session_hash in session_hashes and handler.ws_connection is not None:
+                handler.close(SIGNED_OUT, "signed out")
+                del self._open[handler]
+                closed += 1
         return closed
 
     @staticmethod
@@ -69,7 +69,7 @@ class Sockets:
             return ""
         try:
             session = context.get_session(session_id)
-        except Exception:  # noqa: BLE001  (ProtocolError: Bokeh knows no such session)
+        except ProtocolError:  # Bokeh knows no such session
             return None
         try:
             return signed_in(session.document.session_context.request).session_hash
@@ -84,6 +84,6 @@ def _requested(handler: RequestHandler) -> str | None:
         return None
     try:
         session_id: object = get_session_id(parts[1].strip())
-    except Exception:  # noqa: BLE001  (whatever nonsense raises)
+    except Exception:  # whatever nonsense raises
         return None
     return session_id if isinstance(session_id, str) and session_id else None

@@ -28,7 +28,8 @@ from auth.csp import PageSecurity
 from auth.identity import ATTRIBUTE, Identity, SignedIn
 from auth.origin import from_own_page, is_loopback, origin_of
 from auth.providers import PasswordProvider
-from auth.store import LoginSession, Store, digest
+from auth.records import LoginSession
+from auth.store import Store, digest
 
 # Bokeh copies a page's headers into the token that it writes into the page. These may stay.
 _PAGE_HEADERS: Final = frozenset({"host", "accept-language", "user-agent", "connection"})
@@ -111,8 +112,8 @@ class Gate:
         return _Provider(self)
 
     def patterns(self) -> list[tuple[Any, ...]]:
-        """The gate's own routes, for ``extra_patterns=``, or ``ROUTES`` of a ``--plugins`` module."""
-        from auth import routes  # noqa: PLC0415  (routes are made of the gate)
+        """The gate's own routes: ``extra_patterns=``, or ``ROUTES`` of a ``--plugins`` module."""
+        from auth import routes  # not above: routes are made of the gate
 
         return routes.patterns(self)
 
@@ -125,7 +126,7 @@ class Gate:
         """
         if application in self._installed:
             return
-        from auth import coverage  # noqa: PLC0415
+        from auth import coverage
 
         shown = getattr(application, "prefix", self.prefix)
         if shown != self.prefix:

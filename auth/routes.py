@@ -1,9 +1,9 @@
 """The gate's own routes, and the base of every other route of ours."""
 
-import asyncio
 import json
 import logging
 import secrets
+import traceback
 from typing import Any
 
 from tornado.web import HTTPError, RequestHandler
@@ -14,8 +14,9 @@ from auth.identity import Identity
 from auth.origin import safe_next
 from auth.passwords import LONGEST
 from auth.providers import PasswordProvider, ProviderUnavailable
+from auth.records import Limit
 from auth.sign_in_page import SignInPage, SignOutPage
-from auth.store import Limit, digest
+from auth.store import digest
 
 _LARGEST_FORM = 16_384
 _ACCOUNT_FREE = 5
@@ -139,13 +140,13 @@ class SignIn(PublicHandler):
             identity = await gate.authenticate(provider, login, password)
         except (ProviderUnavailable, TimeoutError) as error:
             identity, trouble = None, type(error).__name__
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            # No text of it: it may hold the password.
+        except Exception as error:
             trouble = f"reference {secrets.token_hex(4)}"
             identity = None
-            log.exception("sign-in by %s failed, %s", provider.key, trouble)
+            # Where it happened, without its text: that may hold the password.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            kind = type(error).__name__
+            log.error("Sign-in by %s: %s, %s\n%s", provider.key, kind, trouble, where)
         if identity is not None:
             return identity
         if trouble:
@@ -168,11 +169,14 @@ class SignIn(PublicHandler):
         if demo.isascii() and demo.isdigit() and int(demo[:4]) < len(self.gate.demo):
             person = self.gate.demo[int(demo[:4])]
             return person.login, person.password
-        # Passwords may begin or end with a space.
-        return (
-            self.get_body_argument("login", ""),
-            self.get_body_argument("password", "", strip=False),
-        )
+        return self._sent("login").strip(" "), self._sent("password")
+
+    def _sent(self, name: str) -> str:
+        """A field as it was sent: Tornado would replace control characters, and trim passwords."""
+        try:
+            return self.request.body_arguments.get(name, [b""])[-1].decode()
+        except UnicodeDecodeError:
+            return ""
 
     def _provider(self) -> PasswordProvider | None:
         first = next(iter(self.gate.providers))

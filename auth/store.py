@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -20,6 +20,7 @@ from sqlalchemy.sql import ColumnElement
 
 from auth.database import forget_in_children, opened, put
 from auth.identity import Identity
+from auth.records import Account, AuditRow, Limit, LoginSession
 from auth.tables import (
     ACCOUNT,
     AUDIT,
@@ -39,47 +40,6 @@ _FORGET: Final = 900.0
 _LONGEST_WAIT: Final = 300.0
 # Rows of ended login sessions are kept this long, for whoever asks what happened.
 _KEEP_ENDED: Final = 7 * 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class LoginSession:
-    """From sign-in to sign-out, as kept on the server; times in seconds since 1970."""
-
-    session_hash: str
-    identity: Identity
-    created: float
-    last_used: float
-    expires: float
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A local account. ``folded`` is the name by which accounts are told apart."""
-
-    folded: str
-    login: str
-    name: str
-    password_hash: str
-    disabled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """Something that happened at the gate."""
-
-    time: float
-    kind: str
-    login: str
-    address: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """Attempts under ``key`` wait after ``free`` of them: 2 s, then 4, up to 300."""
-
-    key: str
-    free: int
 
 
 def digest(secret: str) -> str:

@@ -50,6 +50,7 @@
       if (known.has(page)) continue;
       known.add(page);
       page.on_event("connection_lost", () => guard.check());
+      guard.check(); // it may have gone already
     }
   };
   setInterval(watch, 500);

@@ -1,6 +1,7 @@
 """A dashboard of one small page behind the gate, in a thread, and a client that keeps cookies."""
 
 import asyncio
+import html
 import http.client
 import re
 import threading
@@ -145,7 +146,8 @@ class Browser:
     def form(self, path: str = "/login") -> dict[str, str]:
         """The hidden fields of a page's first form."""
         text = self.get(path).text.partition("</form>")[0]
-        return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', text))
+        fields = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', text)
+        return {name: html.unescape(value) for name, value in fields}
 
     def send(self, path: str, headers: dict[str, str | None] | None = None, **form: str) -> Answer:
         return self.ask("POST", path, form=form, headers=headers)
@@ -176,6 +178,7 @@ class Dashboard:
     people: People
     server: Server
     loop: IOLoop
+    sockets: list[WebSocketClientConnection] = field(default_factory=list)
 
     def browser(self) -> Browser:
         return Browser(self.port, self.gate.prefix)
@@ -198,6 +201,7 @@ class Dashboard:
                 headers={"Cookie": cookie, "Origin": f"http://localhost:{self.port}", **more},
             )
             connection = await websocket_connect(request, subprotocols=["bokeh", token])
+            self.sockets.append(connection)
             assert await connection.read_message() is not None, "closed at once"
             return connection
 
@@ -210,7 +214,10 @@ class Dashboard:
             async with asyncio.timeout(15):
                 while await connection.read_message() is not None:
                     pass
-            return connection.close_code
+            code = connection.close_code
+            connection.close()
+            self.sockets.remove(connection)
+            return code
 
         return asyncio.run_coroutine_threadsafe(closed(), self.loop.asyncio_loop).result(20)
 
@@ -272,8 +279,12 @@ def dashboard(
     finally:
         people.release.set()
 
-        def stop() -> None:
+        async def stop() -> None:
             gate.stop()
+            for connection in running.sockets:
+                connection.close()
+                while await connection.read_message() is not None:
+                    pass
             server.stop()
             loop.add_callback(loop.stop)
 

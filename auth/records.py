@@ -1,0 +1,46 @@
+"""What the dashboard's own database keeps of those who sign in, as values."""
+
+from dataclasses import dataclass, field
+
+from auth.identity import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSession:
+    """From sign-in to sign-out, as kept on the server; times in seconds since 1970."""
+
+    session_hash: str
+    identity: Identity
+    created: float
+    last_used: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A local account. ``folded`` is the name by which accounts are told apart."""
+
+    folded: str
+    login: str
+    name: str
+    password_hash: str = field(repr=False)
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """Something that happened at the gate."""
+
+    time: float
+    kind: str
+    login: str
+    address: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Attempts under ``key`` wait after ``free`` of them: 2 s, then 4, up to 300."""
+
+    key: str
+    free: int
