@@ -1,11 +1,12 @@
 """The access rule, in one place: which rows of each table a Scope may see.
 
 ``guarded(query, scope)`` attaches to every owned table of a statement the condition of that table, wherever it stands
-(aliases, subqueries, CTEs, unions, EXISTS). A table without a rule raises ``Unguarded``; so do text, literal columns and
-bare tables, which conditions cannot reach.
+(aliases, subqueries, CTEs, unions, EXISTS). A table without a rule raises ``Unguarded``; so do text, literal columns
+and bare tables, which conditions cannot reach.
 
-A row is visible when its visit or its proposal is. Visible visits: own visits, visits of own proposals (as a member or as
-PI), visits at the beamlines of the groups held, or all. A proposal is visible when one is a member, its PI, or may see one of its visits.
+A row is visible when its visit or its proposal is. Visible visits: own visits, visits of own proposals (as a member or
+as PI), visits at the beamlines of the groups held, or all. A proposal is visible when one is a member, its PI, or may
+see one of its visits.
 
 Where a statement already ties a table by equality to its owner (``Collection.group_id == Group.group_id``), the owner's
 condition decides for both and the table's own is left out: the same rows, without a semi-join per table.
@@ -13,9 +14,9 @@ condition decides for both and the table's own is left out: the same rows, witho
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Join, Select, false, or_, select, union
 from sqlalchemy import Table as CoreTable
@@ -37,12 +38,15 @@ Condition = Callable[[Any, Scope], ColumnElement[bool]]
 
 def _t(mapped: type[s.Table]) -> CoreTable:
     table = mapped.__table__
-    assert isinstance(table, CoreTable)
-    return table
+    return cast(CoreTable, table)
+
+
+def _named(table: CoreTable) -> Columns:
+    return {column.name: column for column in table.c}
 
 
 def _ids(selects: Iterable[Select[Any]]) -> Ids:
-    """The selects as one derived UNION: MariaDB answers it from four index look-ups, where ORs cost 20 times as much."""
+    """The selects as one derived UNION: MariaDB answers it from four index look-ups; ORs cost 20 times as much."""
     merged = union(*selects).subquery("visible")
     return select(merged.c[0])
 
@@ -68,7 +72,9 @@ def _proposals(scope: Scope) -> Ids:
     parts: list[Select[Any]] = [
         select(proposal.c.proposalId).where(proposal.c.personId == scope.person_id),
         select(member.c.proposalId).where(member.c.personId == scope.person_id),
-        select(visit.c.proposalId).join(mine, mine.c.sessionId == visit.c.sessionId).where(mine.c.personId == scope.person_id),
+        select(visit.c.proposalId)
+        .join(mine, mine.c.sessionId == visit.c.sessionId)
+        .where(mine.c.personId == scope.person_id),
     ]
     if scope.beamlines:
         parts.append(select(visit.c.proposalId).where(visit.c.beamLineName.in_(sorted(scope.beamlines))))
@@ -122,14 +128,14 @@ def _crystals(columns: Columns, scope: Scope) -> ColumnElement[bool]:
     sample, protein = _t(s.Sample), _t(s.Protein)
     return or_(
         columns["proteinId"].in_(select(protein.c.proteinId).where(protein.c.proposalId.in_(_proposals(scope)))),
-        columns["crystalId"].in_(select(sample.c.crystalId).where(_samples_at_hand(sample.c, scope))),
+        columns["crystalId"].in_(select(sample.c.crystalId).where(_samples_at_hand(_named(sample), scope))),
     )
 
 
 def _proteins(columns: Columns, scope: Scope) -> ColumnElement[bool]:
     """Proteins of a visible proposal, and those of a sample at hand."""
     sample, crystal = _t(s.Sample), _t(s.Crystal)
-    at_hand = select(sample.c.crystalId).where(_samples_at_hand(sample.c, scope))
+    at_hand = select(sample.c.crystalId).where(_samples_at_hand(_named(sample), scope))
     return or_(
         columns["proposalId"].in_(_proposals(scope)),
         columns["proteinId"].in_(select(crystal.c.proteinId).where(crystal.c.crystalId.in_(at_hand))),
@@ -158,7 +164,11 @@ _OWNED: dict[type[s.Table], Rule] = {
     s.Visit: Rule(_of_visit("sessionId")),
     s.Person: Rule(
         _people,
-        (("personId", s.ProposalHasPerson, "personId"), ("personId", s.VisitHasPerson, "personId"), ("personId", s.Proposal, "personId")),
+        (
+            ("personId", s.ProposalHasPerson, "personId"),
+            ("personId", s.VisitHasPerson, "personId"),
+            ("personId", s.Proposal, "personId"),
+        ),
     ),
     s.ProposalHasPerson: Rule(_of_proposal("proposalId"), (("proposalId", s.Proposal, "proposalId"),)),
     s.VisitHasPerson: Rule(_of_visit("sessionId"), (("sessionId", s.Visit, "sessionId"),)),
@@ -171,7 +181,11 @@ _OWNED: dict[type[s.Table], Rule] = {
     s.Crystal: Rule(_crystals, (("proteinId", s.Protein, "proteinId"), ("crystalId", s.Sample, "crystalId"))),
     s.Sample: Rule(
         _any(_samples_at_hand, _through("crystalId", s.Crystal, "crystalId")),
-        (("crystalId", s.Crystal, "crystalId"), ("containerId", s.Container, "containerId"), ("blSampleId", s.Group, "blSampleId")),
+        (
+            ("crystalId", s.Crystal, "crystalId"),
+            ("containerId", s.Container, "containerId"),
+            ("blSampleId", s.Group, "blSampleId"),
+        ),
     ),
     s.Group: Rule(_of_visit("sessionId"), (("sessionId", s.Visit, "sessionId"),)),
     s.Collection: _child("dataCollectionGroupId", s.Group),
@@ -339,9 +353,13 @@ def _equalities(clause: Any) -> Iterator[tuple[ColumnClause[Any], ColumnClause[A
     elif isinstance(clause, BooleanClauseList) and clause.operator is operators.and_:
         for part in clause.clauses:
             yield from _equalities(part)
-    elif isinstance(clause, BinaryExpression) and clause.operator is operators.eq:
-        if isinstance(clause.left, ColumnClause) and isinstance(clause.right, ColumnClause):
-            yield clause.left, clause.right
+    elif (
+        isinstance(clause, BinaryExpression)
+        and clause.operator is operators.eq
+        and isinstance(clause.left, ColumnClause)
+        and isinstance(clause.right, ColumnClause)
+    ):
+        yield clause.left, clause.right
 
 
 def _tie(mine: ColumnClause[Any], its: ColumnClause[Any]) -> _Tie:

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from data.errors import NotFound
 from data.guard import guarded
-from data.query import Query
+from data.query import Query, Record
 from data.schema.settle import Settlement
 from data.scope import Scope
 from data.source import Source
@@ -25,11 +23,11 @@ class Reader:
         """What the site's schema lacks."""
         return self._source.settlement
 
-    def rows(self, query: Query) -> Sequence[Row[Any]]:
+    def rows(self, query: Query) -> Sequence[Record]:
         """All rows that this Scope may see. Raises Unavailable, TooSlow."""
         return self._source.run(guarded(query, self.scope))
 
-    def one(self, query: Query, what: str = "This") -> Row[Any]:
+    def one(self, query: Query, what: str = "This") -> Record:
         """The first row, or NotFound: absent and forbidden are the same, with the same words."""
         found = self.rows(query.limit(1))
         if not found:

@@ -7,15 +7,17 @@ import logging
 import sqlite3
 import threading
 import time
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import URL, Engine, Row, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
 
 from data.errors import TooSlow, Unavailable, Unguarded
-from data.query import Query
+from data.query import Query, Record
 from data.schema.settle import Settlement, settle
 
 log = logging.getLogger(__name__)
@@ -71,18 +73,20 @@ class Source:
         """``sqlite`` or ``mysql`` / ``mariadb``."""
         return self.engine.dialect.name
 
-    def run(self, query: Query, parameters: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
+    def run(self, query: Query, parameters: dict[str, Any] | None = None) -> Sequence[Record]:
         """Rows of ``query``, which must be guarded already. Raises Unavailable or TooSlow."""
         return self._run(query, parameters, again=True)
 
-    def _run(self, query: Query, parameters: dict[str, Any] | None, *, again: bool) -> Sequence[Row[Any]]:
+    def _run(self, query: Query, parameters: dict[str, Any] | None, *, again: bool) -> Sequence[Record]:
         _ = self.settlement
         began = time.perf_counter()
         try:
             with self.engine.connect() as connection:
                 connection = connection.execution_options(**{_DOOR: True})
                 self.statements += 1
-                return connection.execute(query, parameters or {}).all()
+                # A session names the values of a row as we do; a connection would name them as ISPyB does.
+                with Session(connection, autoflush=False) as session:
+                    return session.execute(query, parameters or {}).all()
         except (OperationalError, InterfaceError, DBAPIError) as error:
             code = _code(error)
             if code in _STOPPED or "interrupted" in str(error.orig):
@@ -164,7 +168,18 @@ def _limit_sqlite(seconds: float) -> Any:
             deadline[0] = time.monotonic() + seconds
 
         connection.execute("PRAGMA query_only=1")
+        connection.create_function("lens_contains", 2, _contains, deterministic=True)
         connection.set_trace_callback(begin)
         connection.set_progress_handler(watch, 20_000)
 
     return limit
+
+
+def _contains(column: Any, text: str) -> bool | None:
+    return None if column is None else _folded(text) in _folded(str(column))
+
+
+def _folded(text: str) -> str:
+    """Without case and accents, as MariaDB's collations compare."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part))

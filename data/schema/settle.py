@@ -8,10 +8,10 @@ the site keeps a number as text. The result belongs to one engine and is never g
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import Alias, Column, Engine, inspect
+from sqlalchemy import Alias, Engine, inspect
 from sqlalchemy import Table as CoreTable
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import String
+from sqlalchemy.types import Integer, Numeric, String, TypeEngine
 
 from data.schema.base import Table
 
@@ -42,9 +42,7 @@ class Settlement:
     @property
     def missing_columns(self) -> tuple[str, ...]:
         """Mapped columns that the site lacks, as Table.column, of tables that it has."""
-        return tuple(
-            sorted(f"{name}.{column}" for name, fit in self.fits.items() if fit.real for column in fit.absent)
-        )
+        return tuple(sorted(f"{name}.{column}" for name, fit in self.fits.items() if fit.real for column in fit.absent))
 
 
 # Tables that only one flavour has, most telling first.
@@ -98,11 +96,15 @@ def _fit(table: CoreTable, real: str | None, columns: Any) -> Fit:
         if spelling != column.name:
             spelled[column.name] = spelling
         ours_text, site_text = isinstance(column.type, String), isinstance(kind, String)
-        if site_text and column.type._type_affinity.__name__ in {"Integer", "Numeric", "Double", "Float"}:
+        if site_text and _is_number(column.type):
             to_number.add(column.name)
-        elif ours_text and not site_text and kind._type_affinity.__name__ in {"Integer", "Numeric", "Float"}:
+        elif ours_text and not site_text and _is_number(kind):
             to_text.add(column.name)
     return Fit(real, spelled, frozenset(absent), frozenset(to_number), frozenset(to_text))
+
+
+def _is_number(kind: TypeEngine[Any]) -> bool:
+    return isinstance(kind, Integer | Numeric)
 
 
 class _SiteCompiler(SQLCompiler):
@@ -140,18 +142,20 @@ class _SiteCompiler(SQLCompiler):
     def _as_number(self, site: str) -> str:
         # Text that is no number must read as NULL: a plain cast would give 0, a value that nobody measured.
         if self.dialect.name == "sqlite":
-            return f"CASE WHEN {site} GLOB '*[0-9]*' AND {site} NOT GLOB '*[A-DF-Za-df-z]*' THEN CAST({site} AS REAL) END"
+            return (
+                f"CASE WHEN {site} GLOB '*[0-9]*' AND {site} NOT GLOB '*[A-DF-Za-df-z]*' THEN CAST({site} AS REAL) END"
+            )
         return f"CASE WHEN {site} REGEXP '^ *[-+]?[0-9.]+([eE][-+]?[0-9]+)? *$' THEN CAST({site} AS DOUBLE) END"
 
-    def visit_table(self, table: Any, asfrom: bool = False, *args: Any, **options: Any) -> str:
+    def visit_table(self, table: Any, asfrom: bool = False, **options: Any) -> str:  # type: ignore[override]
         fit = self.settlement.fits.get(table.name) if asfrom else None
         enclosing = options.get("enclosing_alias")
         if fit is None or fit.real == table.name:
-            return cast(str, super().visit_table(table, *args, asfrom=asfrom, **options))
+            return cast(str, super().visit_table(table, asfrom=asfrom, **options))  # type: ignore[no-untyped-call]
         if fit.real is None:
             nulls = ", ".join(f"NULL AS {self.preparer.quote(column.name)}" for column in table.columns)
             text = f"(SELECT {nulls} FROM (SELECT 1 AS one) AS one_row WHERE 1 = 0)"
         else:
             text = self.preparer.quote(fit.real)
-        super().visit_table(table, *args, asfrom=asfrom, **options)
+        super().visit_table(table, asfrom=asfrom, **options)  # type: ignore[no-untyped-call]
         return text if enclosing is not None else f"{text} AS {self.preparer.quote(table.name)}"

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Mapped
 
-from data.schema.base import Table, key, link, moment, real, prose, whole, words
+from data.schema.base import Table, key, link, moment, prose, real, whole, words
 
 
 class Shipment(Table):

@@ -1,0 +1,243 @@
+"""What the lists of collections of all techniques have in common: where rows come from, shared columns, and paging.
+
+A list asks for the ids of a page first, by key and without OFFSET where it is in its own order, then for what stands in
+the columns by those ids. Rows come from the groups of the visit: not every writer sets the collection's own visit.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, case, func, select, union
+
+from data.core.status import state_of_program, status_of_collection
+from data.lists import Asked, Field, conditions, needed, ordering
+from data.query import Query
+from data.reader import Reader
+from data.schema import (
+    Collection,
+    Crystal,
+    ExperimentType,
+    Group,
+    Integration,
+    Job,
+    Program,
+    Proposal,
+    Protein,
+    Sample,
+    Visit,
+)
+from data.techniques.experiments import Key, kind, technique_of_group
+
+HC = 12.398419843320026
+"""Energy in keV times wavelength in Å (CODATA 2018)."""
+
+Row = dict[str, Any]
+Joins = Mapping[str, Callable[[Any], Any]]
+
+
+def of_visit(query: Any, visit_id: int) -> Any:
+    """``query`` over the collections of a visit: Visit, Proposal, Group, ExperimentType, Collection."""
+    return (
+        query.select_from(Visit)
+        .join(Proposal, Proposal.proposal_id == Visit.proposal_id)
+        .join(Group, Group.visit_id == Visit.visit_id)
+        .join(Collection, Collection.group_id == Group.group_id)
+        .outerjoin(ExperimentType, ExperimentType.id == Group.experiment_type_id)
+        .where(Visit.visit_id == visit_id)
+    )
+
+
+def with_sample(query: Any) -> Any:
+    """``query`` with the group's sample and its protein."""
+    return (
+        query.outerjoin(Sample, Sample.sample_id == Group.sample_id)
+        .outerjoin(Crystal, Crystal.crystal_id == Sample.crystal_id)
+        .outerjoin(Protein, Protein.protein_id == Crystal.protein_id)
+    )
+
+
+def energy() -> Any:
+    """Photon energy in keV as an expression."""
+    return HC / func.nullif(Collection.wavelength, 0.0)
+
+
+def micrometres(column: Any) -> Any:
+    """A beam size in µm: ISPyB's unit is mm, and some writers give µm, which no beam is small enough to confuse."""
+    return case((column < 1, column * 1000.0), else_=column)
+
+
+def protein_name() -> Any:
+    """Acronym of the protein, else its name, as an expression."""
+    return func.coalesce(func.nullif(Protein.acronym, ""), Protein.name)
+
+
+def comment() -> Any:
+    """Comment of the collection, else of its group, as an expression."""
+    return func.coalesce(func.nullif(Collection.comments, ""), Group.comments)
+
+
+def shared_fields(now: datetime) -> tuple[Field, ...]:
+    """Columns that every technique lists."""
+    c = Collection
+    return (
+        Field("id", c.collection_id, "number"),
+        Field("number", c.number, "number"),
+        Field("start", c.start, "time"),
+        Field("end", c.end, "time"),
+        Field("sample", Sample.name, "text", "sample"),
+        Field("protein", protein_name(), "text", "sample"),
+        Field("prefix", c.prefix, "text"),
+        Field("template", c.template, "text"),
+        Field("kind", kind(), "text"),
+        Field("images", c.images, "number"),
+        Field("wavelength", c.wavelength, "number"),
+        Field("energy", energy(), "number"),
+        Field("resolution", c.resolution, "number"),
+        Field("exposure", c.exposure, "number"),
+        Field("transmission", c.transmission, "number"),
+        Field("flux", c.flux, "number"),
+        Field("axis_range", c.axis_range, "number"),
+        Field("rotation", c.axis_range * c.images, "number"),
+        Field("beam_size_x", micrometres(c.beam_size_x), "number"),
+        Field("beam_size_y", micrometres(c.beam_size_y), "number"),
+        Field("comments", comment(), "text"),
+        Field("status", status_of_collection(now), "text"),
+        Field("run_status", c.status, "text"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The ids of one page, in its order."""
+
+    ids: list[int]
+    total: int | None
+    done: bool
+
+
+def page_ids(
+    reader: Reader,
+    technique: Key,
+    visit_id: int,
+    fields: Sequence[Field],
+    joins: Joins,
+    asked: Asked,
+    offset: int,
+    limit: int,
+    before: int | None,
+) -> Ids:
+    """Which collections the page shows. One statement.
+
+    ``before``: those with a lower id, for lists in their own order; then ``offset`` counts from there. The total is
+    counted where the answer needs all rows anyway: filtered or sorted, and not continued by ``before``.
+    """
+    order = ordering(asked, fields)
+    counted = (bool(order) or asked.narrowed) and before is None
+    query = of_visit(select(Collection.collection_id, *((func.count().over(),) if counted else ())), visit_id)
+    for name in needed(asked, fields):
+        query = joins[name](query)
+    query = query.where(technique_of_group() == technique, *conditions(asked, fields))
+    if before is not None and not order:
+        query = query.where(Collection.collection_id < before)
+    last = Collection.collection_id.desc() if asked.descending or not order else Collection.collection_id.asc()
+    query = query.order_by(*order, last).limit(limit + 1)
+    rows = reader.rows(query.offset(offset) if offset else query)
+    total = (int(rows[0][1]) if rows else 0 if not offset else None) if counted else None
+    return Ids([row[0] for row in rows[:limit]], total, len(rows) <= limit)
+
+
+def newer_ids(reader: Reader, technique: Key, visit_id: int, after_id: int, limit: int = 200) -> list[int]:
+    """Collections with a higher id, newest first. One statement."""
+    query = of_visit(select(Collection.collection_id), visit_id).where(
+        Collection.collection_id > after_id, technique_of_group() == technique
+    )
+    return [row[0] for row in reader.rows(query.order_by(Collection.collection_id.desc()).limit(limit))]
+
+
+def count_of(reader: Reader, technique: Key, visit_id: int) -> int:
+    """Collections of the technique in the visit. One statement."""
+    query = of_visit(select(func.count(Collection.collection_id)), visit_id)
+    return int(reader.scalar(query.where(technique_of_group() == technique)) or 0)
+
+
+def rows_by_id(
+    reader: Reader, visit_id: int, ids: Sequence[int], fields: Sequence[Field], joins: Joins
+) -> dict[int, Row]:
+    """The given columns of collections of the visit, by id. One statement, none without ids."""
+    if not ids:
+        return {}
+    extra = (
+        Sample.sample_id,
+        Group.group_id,
+        Collection.first_image,
+        (func.coalesce(Collection.snapshot_1, "") != "").label("snapshot"),
+    )
+    query = of_visit(select(*(field.expression.label(field.key) for field in fields), *extra), visit_id)
+    for join in joins.values():
+        query = join(query)
+    found = {}
+    for row in reader.rows(query.where(Collection.collection_id.in_(ids))):
+        values = dict(row._mapping)
+        values["snapshot"] = bool(values["snapshot"])
+        found[values["id"]] = tidy(values, "energy", "rotation", "beam_size_x", "beam_size_y")
+    return found
+
+
+def tidy(row: Row, *keys: str) -> Row:
+    """``row`` with these values as numbers of 7 digits: what a FLOAT column holds, without what arithmetic added."""
+    for key in keys:
+        if row.get(key) is not None:
+            row[key] = float(f"{float(row[key]):.7g}")
+    return row
+
+
+# ---- runs of pipelines ----------------------------------------------------------------------------------------------
+
+
+def runs_of(
+    visit_id: int,
+    ids: Sequence[int] | None = None,
+    columns: Sequence[Any] = (),
+    join: Callable[[Any], Any] = lambda query: query,
+) -> Query:
+    """Runs of pipelines on the collections of a visit, once each: collection_id, program_id, state, and ``columns``.
+
+    A run is found through its integration, its job, or the collection that ESRF writes on it. ``join`` adds what the
+    columns stand on.
+    """
+
+    def run() -> Any:
+        state = state_of_program().label("state")
+        own = (Collection.collection_id.label("collection_id"), Program.program_id.label("program_id"), state)
+        return _over_visit(select(*own, *columns), visit_id, ids)
+
+    integration = (
+        run()
+        .join(Integration, Integration.collection_id == Collection.collection_id)
+        .join(Program, Program.program_id == Integration.program_id)
+    )
+    job = run().join(Job, Job.collection_id == Collection.collection_id).join(Program, Program.job_id == Job.job_id)
+    direct = run().join(Program, Program.collection_hint == Collection.collection_id)
+    return select(union(*map(join, (integration, job, direct))).subquery("runs"))
+
+
+def _over_visit(query: Any, visit_id: int, ids: Sequence[int] | None) -> Any:
+    query = (
+        query.select_from(Visit)
+        .join(Group, Group.visit_id == Visit.visit_id)
+        .join(Collection, Collection.group_id == Group.group_id)
+        .where(Visit.visit_id == visit_id)
+    )
+    return query if ids is None else query.where(Collection.collection_id.in_(ids))
+
+
+def run_counts(visit_id: int, ids: Sequence[int] | None = None) -> Select[*tuple[Any, ...]]:
+    """Runs that succeeded, failed, run, of each collection that has any."""
+    runs = runs_of(visit_id, ids).subquery("run_states").c
+    count = {name: func.sum(case((runs.state == name, 1), else_=0)) for name in ("ok", "failed", "running")}
+    return select(
+        runs.collection_id,
+        *(expression.label(f"programs_{name}") for name, expression in count.items()),
+    ).group_by(runs.collection_id)

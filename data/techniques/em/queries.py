@@ -1,0 +1,213 @@
+"""The collections of a visit as cryo-electron microscopy lists them.
+
+kV, ×, Å per pixel, e/Å², Å, µm. Motion is the mean, CTF fit and defocus are the medians over the movies: a few bad
+movies do not move a median. Of more than 1,000 movies some 1,000, evenly spread, are looked at.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Subquery, case, distinct, func, select
+
+from data.lists import Asked, Field, Page
+from data.reader import Reader
+from data.schema import CTF, Collection, Group, MotionCorrection, Movie, Visit
+from data.techniques import experiments
+from data.techniques.collections import (
+    Joins,
+    Row,
+    count_of,
+    newer_ids,
+    page_ids,
+    rows_by_id,
+    shared_fields,
+    tidy,
+    with_sample,
+)
+
+EXPERIMENTS = experiments.EM
+
+_ENOUGH = 1000
+
+
+def _over(query: Any, visit_id: int, ids: Sequence[int] | None) -> Any:
+    query = (
+        query.select_from(Visit)
+        .join(Group, Group.visit_id == Visit.visit_id)
+        .join(Collection, Collection.group_id == Group.group_id)
+        .join(Movie, Movie.collection_id == Collection.collection_id)
+        .where(Visit.visit_id == visit_id)
+    )
+    return query if ids is None else query.where(Collection.collection_id.in_(ids))
+
+
+def _with_corrections(query: Any) -> Any:
+    return query.outerjoin(MotionCorrection, MotionCorrection.movie_id == Movie.movie_id).outerjoin(
+        CTF, CTF.motion_id == MotionCorrection.motion_id
+    )
+
+
+def movie_counts(visit_id: int, ids: Sequence[int] | None = None) -> Any:
+    """Movies, and how many of them are motion corrected and have a CTF, of each collection that has movies."""
+    columns = select(
+        Movie.collection_id.label("collection_id"),
+        func.count(distinct(Movie.movie_id)).label("movies"),
+        func.count(distinct(MotionCorrection.movie_id)).label("corrected"),
+        func.count(distinct(case((CTF.ctf_id.is_not(None), Movie.movie_id)))).label("estimated"),
+    )
+    return _with_corrections(_over(columns, visit_id, ids)).group_by(Movie.collection_id)
+
+
+def _defocus() -> Any:
+    # Å at both flavours, where ESRF keeps two defoci instead of their mean.
+    return func.coalesce(CTF.defocus, (CTF.defocus_u + CTF.defocus_v) / 2.0) / 10000.0
+
+
+def movie_values(visit_id: int, ids: Sequence[int] | None = None) -> Subquery:
+    """Mean motion (Å), median CTF fit (Å) and median defocus (µm) of each collection that has movies."""
+    spread = _over(
+        select(
+            Movie.collection_id.label("collection_id"),
+            Movie.movie_id.label("movie_id"),
+            func.row_number().over(partition_by=Movie.collection_id, order_by=Movie.movie_id).label("place"),
+            func.count().over(partition_by=Movie.collection_id).label("movies"),
+        ),
+        visit_id,
+        ids,
+    ).subquery("spread")
+    of = spread.c.collection_id
+
+    def half_way(value: Any) -> tuple[Any, Any]:
+        # NULLs sort first here and last there: they get a place of their own.
+        known = case((value.is_not(None), 1), else_=0)
+        return (
+            func.row_number().over(partition_by=(of, known), order_by=value),
+            func.count(value).over(partition_by=of),
+        )
+
+    fit_place, fits = half_way(CTF.resolution)
+    defocus = _defocus()
+    defocus_place, defoci = half_way(defocus)
+    values = (
+        _with_corrections(
+            select(
+                of.label("collection_id"),
+                MotionCorrection.total_motion.label("motion"),
+                CTF.resolution.label("fit"),
+                fit_place.label("fit_place"),
+                fits.label("fits"),
+                defocus.label("defocus"),
+                defocus_place.label("defocus_place"),
+                defoci.label("defoci"),
+            )
+            .select_from(spread)
+            .join(Movie, Movie.movie_id == spread.c.movie_id)
+            .join(Collection, Collection.collection_id == Movie.collection_id)
+            .join(Group, Group.group_id == Collection.group_id)
+            .join(Visit, Visit.visit_id == Group.visit_id)
+        )
+        .where((spread.c.place * _ENOUGH) % spread.c.movies < _ENOUGH)
+        .subquery("movie_values")
+    )
+    v = values.c
+
+    def median(value: Any, place: Any, count: Any) -> Any:
+        return func.avg(case((2 * place - count <= 2, case((2 * place >= count, value)))))
+
+    return (
+        select(
+            v.collection_id,
+            func.avg(v.motion).label("motion"),
+            median(v.fit, v.fit_place, v.fits).label("ctf_resolution"),
+            median(v.defocus, v.defocus_place, v.defoci).label("defocus"),
+        )
+        .group_by(v.collection_id)
+        .subquery("movie_summary")
+    )
+
+
+def _movie_fields(visit_id: int, ids: Sequence[int] | None = None) -> tuple[tuple[Field, ...], Joins]:
+    counts = movie_counts(visit_id, ids).subquery("movie_counts")
+    values = movie_values(visit_id, ids)
+    listed = (
+        *(
+            Field(key, func.coalesce(counts.c[key], 0), "number", "movies")
+            for key in ("movies", "corrected", "estimated")
+        ),
+        *(Field(key, values.c[key], "number", "values") for key in ("motion", "ctf_resolution", "defocus")),
+    )
+    joins = {
+        "movies": lambda query: query.outerjoin(counts, counts.c.collection_id == Collection.collection_id),
+        "values": lambda query: query.outerjoin(values, values.c.collection_id == Collection.collection_id),
+    }
+    return listed, joins
+
+
+def _microscope_fields(now: datetime) -> tuple[Field, ...]:
+    return (
+        *shared_fields(now),
+        Field("voltage", Collection.voltage, "number"),
+        Field("magnification", Collection.magnification, "number"),
+        Field("pixel_size", Collection.pixel_on_image, "number"),
+        Field("dose", Collection.exposed_dose, "number"),
+    )
+
+
+def fields(visit_id: int, now: datetime) -> tuple[tuple[Field, ...], Joins]:
+    """The columns of the list, and the joins that some of them stand on."""
+    movies, joins = _movie_fields(visit_id)
+    return (*_microscope_fields(now), *movies), {"sample": with_sample, **joins}
+
+
+FIELDS = fields(0, datetime(2000, 1, 1))[0]
+"""Keys and kinds of the columns, to hold a stranger's wishes against."""
+
+
+def collections(
+    reader: Reader, visit_id: int, asked: Asked, offset: int, limit: int, before: int | None = None
+) -> Page:
+    """A page of collections, newest first unless asked otherwise. Four statements.
+
+    ``before``: continue below this id (own order only). ``total`` is None in the list's own order: see ``count``.
+    """
+    listed, joins = fields(visit_id, datetime.now())
+    page = page_ids(reader, "em", visit_id, listed, joins, asked, offset, limit, before)
+    return Page(_rows(reader, visit_id, page.ids), page.total, page.done)
+
+
+def count(reader: Reader, visit_id: int) -> int:
+    """How many collections the list has."""
+    return count_of(reader, "em", visit_id)
+
+
+def newer(reader: Reader, visit_id: int, after_id: int) -> list[Row]:
+    """Rows with a higher id, newest first; at most 200."""
+    return _rows(reader, visit_id, newer_ids(reader, "em", visit_id, after_id))
+
+
+def changed(reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
+    """The rows of these ids as they are now, in the order of ``ids``; those not of the visit are left out."""
+    return _rows(reader, visit_id, ids)
+
+
+def _rows(reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
+    rows = rows_by_id(reader, visit_id, ids, _microscope_fields(datetime.now()), {"sample": with_sample})
+    if not rows:
+        return []
+    summed = movies_of(reader, visit_id, list(rows))
+    return [rows[key] | summed[key] for key in ids if key in rows]
+
+
+def movies_of(reader: Reader, visit_id: int, ids: Sequence[int]) -> dict[int, Row]:
+    """``movies``, ``corrected``, ``estimated``, ``motion``, ``ctf_resolution``, ``defocus`` by id. Two statements."""
+    found: dict[int, Row] = {
+        key: {"movies": 0, "corrected": 0, "estimated": 0, "motion": None, "ctf_resolution": None, "defocus": None}
+        for key in ids
+    }
+    for row in reader.rows(movie_counts(visit_id, ids)):
+        found[row.collection_id] |= {"movies": row.movies, "corrected": row.corrected, "estimated": row.estimated}
+    for row in reader.rows(select(movie_values(visit_id, ids))):
+        values = {"motion": row.motion, "ctf_resolution": row.ctf_resolution, "defocus": row.defocus}
+        found[row.collection_id] |= tidy(values, *values)
+    return found

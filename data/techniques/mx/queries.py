@@ -1,0 +1,132 @@
+"""The collections of a visit as macromolecular crystallography lists them.
+
+Å, keV, s, percent, photons/s, degrees and µm; R values in percent, CC1/2 as a fraction; transmission as stored.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from data.lists import Asked, Field, Page
+from data.reader import Reader
+from data.schema import Collection
+from data.techniques import experiments, spots
+from data.techniques.collections import (
+    Joins,
+    Row,
+    count_of,
+    newer_ids,
+    page_ids,
+    rows_by_id,
+    run_counts,
+    shared_fields,
+    tidy,
+    with_sample,
+)
+from data.techniques.mx.best import best_results
+
+EXPERIMENTS = experiments.MX
+"""Types of experiment; unknown and absent ones are MX too (see ``experiments``)."""
+
+_BEST_NUMBERS = (
+    "cell_a",
+    "cell_b",
+    "cell_c",
+    "cell_alpha",
+    "cell_beta",
+    "cell_gamma",
+    "resolution_low",
+    "resolution_high",
+    "r_meas",
+    "cc_half",
+    "completeness",
+    "i_over_sigma",
+)
+_BEST = ("pipeline", "space_group", *_BEST_NUMBERS)
+
+
+def fields(visit_id: int, now: datetime) -> tuple[tuple[Field, ...], Joins]:
+    """The columns of the list, and the joins that some of them stand on."""
+    best = best_results(visit_id)
+    runs = run_counts(visit_id).subquery("counts")
+    quality = spots.summed(visit_id).subquery("quality")
+    listed = (
+        *shared_fields(now),
+        *(Field(f"best_{key}", best.c[key], "text", "best") for key in ("pipeline", "space_group")),
+        *(Field(f"best_{key}", best.c[key], "number", "best") for key in _BEST_NUMBERS),
+        *(Field(f"programs_{key}", runs.c[f"programs_{key}"], "number", "runs") for key in ("ok", "failed", "running")),
+        Field("spots", quality.c.spots, "number", "quality"),
+        Field("quality_resolution", quality.c.quality_resolution, "number", "quality"),
+    )
+    joins = {
+        "sample": with_sample,
+        "best": lambda query: query.outerjoin(best, best.c.collection_id == Collection.collection_id),
+        "runs": lambda query: query.outerjoin(runs, runs.c.collection_id == Collection.collection_id),
+        "quality": lambda query: query.outerjoin(quality, quality.c.collection_id == Collection.collection_id),
+    }
+    return listed, joins
+
+
+FIELDS = fields(0, datetime(2000, 1, 1))[0]
+"""Keys and kinds of the columns, to hold a stranger's wishes against."""
+
+
+def collections(
+    reader: Reader, visit_id: int, asked: Asked, offset: int, limit: int, before: int | None = None
+) -> Page:
+    """A page of collections, newest first unless asked otherwise. Five statements.
+
+    ``before``: continue below this id (own order only). ``total`` is None in the list's own order: see ``count``.
+    """
+    listed, joins = fields(visit_id, datetime.now())
+    page = page_ids(reader, "mx", visit_id, listed, joins, asked, offset, limit, before)
+    return Page(_rows(reader, visit_id, page.ids), page.total, page.done)
+
+
+def count(reader: Reader, visit_id: int) -> int:
+    """How many collections the list has."""
+    return count_of(reader, "mx", visit_id)
+
+
+def newer(reader: Reader, visit_id: int, after_id: int) -> list[Row]:
+    """Rows with a higher id, newest first; at most 200."""
+    return _rows(reader, visit_id, newer_ids(reader, "mx", visit_id, after_id))
+
+
+def changed(reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
+    """The rows of these ids as they are now, in the order of ``ids``; those not of the visit are left out."""
+    return _rows(reader, visit_id, ids)
+
+
+def _rows(reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
+    rows = rows_by_id(reader, visit_id, ids, shared_fields(datetime.now()), {"sample": with_sample})
+    if not rows:
+        return []
+    add_best(reader, visit_id, rows)
+    add_runs(reader, visit_id, rows)
+    quality = spots.summaries(reader, visit_id, {key: (row["first_image"], row["images"]) for key, row in rows.items()})
+    for key, row in rows.items():
+        found: dict[str, Any] = quality.get(key, {})
+        row["spots"], row["quality_resolution"] = found.get("spots"), found.get("quality_resolution")
+    return [rows[key] for key in ids if key in rows]
+
+
+def add_best(reader: Reader, visit_id: int, rows: dict[int, Row]) -> None:
+    """Set ``best_*`` of each row. One statement."""
+    best = best_results(visit_id, list(rows))
+    found = {row.collection_id: row for row in reader.rows(select(best))}
+    for key, row in rows.items():
+        result = found.get(key)
+        row |= {f"best_{name}": None if result is None else getattr(result, name) for name in _BEST}
+        tidy(row, *(f"best_{name}" for name in _BEST_NUMBERS))
+
+
+def add_runs(reader: Reader, visit_id: int, rows: dict[int, Row]) -> None:
+    """Set ``programs_ok``, ``programs_failed``, ``programs_running`` of each row. One statement."""
+    for row in rows.values():
+        row |= {"programs_ok": 0, "programs_failed": 0, "programs_running": 0}
+    for found in reader.rows(run_counts(visit_id, list(rows))):
+        for name in ("programs_ok", "programs_failed", "programs_running"):
+            rows[found.collection_id][name] = int(getattr(found, name))
