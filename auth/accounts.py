@@ -27,9 +27,7 @@ def add_account(store: Store, login: str, password: str, name: str) -> None:
     """Make a local account. Raises `AccountError`."""
     login = login.strip()
     if not login or len(login) > _LONGEST or not login.isprintable():
-        raise AccountError(
-            f"A login name has 1 to {_LONGEST} printable characters; {login[:80]!r} does not."
-        )
+        raise AccountError(f"A login name has 1 to {_LONGEST} printable characters; {login[:80]!r} does not.")
     account = Account(
         folded=folded(login),
         login=login,
@@ -38,9 +36,7 @@ def add_account(store: Store, login: str, password: str, name: str) -> None:
         disabled=False,
     )
     if not store.add_account(account):
-        raise AccountError(
-            f"There is an account {login!r} already. Set its password, or choose another name."
-        )
+        raise AccountError(f"There is an account {login!r} already. Set its password, or choose another name.")
     store.record("account", login=login, detail="added")
 
 
@@ -65,8 +61,7 @@ def disable_account(store: Store, login: str) -> None:
 def _hashed(password: str) -> str:
     if not passwords.SHORTEST <= len(password) <= passwords.LONGEST:
         raise AccountError(
-            f"A password has {passwords.SHORTEST} to {passwords.LONGEST} characters; "
-            f"this one has {len(password)}."
+            f"A password has {passwords.SHORTEST} to {passwords.LONGEST} characters; this one has {len(password)}."
         )
     return passwords.hashed(password)
 

@@ -20,9 +20,7 @@ from auth.routes import AuthedHandler, PublicHandler
 
 # What these serve comes from installed packages and holds no data. A handler is on the list only
 # as it is: a subclass may serve anything.
-_PUBLIC: Final = frozenset(
-    {IcoHandler, StaticHandler, MultiRootStaticHandler, ComponentResourceHandler}
-)
+_PUBLIC: Final = frozenset({IcoHandler, StaticHandler, MultiRootStaticHandler, ComponentResourceHandler})
 # In each of these `prepare` asks the gate.
 _GATED: Final = (AuthRequestHandler, AuthenticatedStaticFileHandler, AuthedHandler)
 _PREPARES: Final = frozenset(cls.prepare for cls in (*_GATED, PanelSocket))
@@ -48,9 +46,7 @@ def require_gated(application: Application, *, allow: Collection[str] = ()) -> N
     """Raise `Ungated` when the application has a route without the gate."""
     found = audit_routes(application, allow=allow)
     if found:
-        raise Ungated(
-            "Not serving: anybody could read these routes without signing in: " + "; ".join(found)
-        )
+        raise Ungated("Not serving: anybody could read these routes without signing in: " + "; ".join(found))
 
 
 def only_loaded_components() -> None:

@@ -96,10 +96,7 @@ class Gate:
         self.form_cookie = f"__Host-{cookie}_form" if self.secure else f"{cookie}_form"
         self.sockets = Sockets()
         # Threads of their own: a provider that hangs must not hold up pages or another provider.
-        self._threads = {
-            key: ThreadPoolExecutor(2, thread_name_prefix=f"sign-in-{key}")
-            for key in self.providers
-        }
+        self._threads = {key: ThreadPoolExecutor(2, thread_name_prefix=f"sign-in-{key}") for key in self.providers}
         self._store_threads = ThreadPoolExecutor(4, thread_name_prefix="login-sessions")
         self._installed: weakref.WeakSet[Application] = weakref.WeakSet()
         self._sweeper: PeriodicCallback | None = None
@@ -248,9 +245,7 @@ class Gate:
             identity = session.identity
             await self.revoke(session.session_hash, "signed out")
             if everywhere:
-                await self.ask(
-                    self.store.revoke_person, identity.provider, identity.subject, "signed out"
-                )
+                await self.ask(self.store.revoke_person, identity.provider, identity.subject, "signed out")
                 await self.sweep()
             kind = "logout everywhere" if everywhere else "logout"
             await self.audit(handler, kind, identity.login, identity.provider)
@@ -287,11 +282,7 @@ class Gate:
         """Whether a form of ours was sent: from a page of this site, and with its token."""
         cookie = handler.get_cookie(self.form_cookie) or ""
         sent = handler.get_body_argument("csrf", "")
-        return (
-            len(cookie) == 43
-            and secrets.compare_digest(cookie.encode(), sent.encode())
-            and self.own_page(handler)
-        )
+        return len(cookie) == 43 and secrets.compare_digest(cookie.encode(), sent.encode()) and self.own_page(handler)
 
     def own_page(self, handler: RequestHandler) -> bool:
         """Whether a page of this site sent the request (see `auth.origin.from_own_page`)."""
@@ -317,20 +308,14 @@ class Gate:
             log.error("The dashboard's own database cannot be used: %s", type(error).__name__)
             raise HTTPError(503, reason="Sign-in records cannot be read now") from error
 
-    async def authenticate(
-        self, provider: PasswordProvider, login: str, password: str
-    ) -> Identity | None:
+    async def authenticate(self, provider: PasswordProvider, login: str, password: str) -> Identity | None:
         """Ask a provider, for so long. Raises `TimeoutError` and whatever the provider raises."""
         loop = asyncio.get_running_loop()
-        call = loop.run_in_executor(
-            self._threads[provider.key], provider.authenticate, login, password
-        )
+        call = loop.run_in_executor(self._threads[provider.key], provider.authenticate, login, password)
         async with asyncio.timeout(self.seconds):
             return await call
 
-    async def audit(
-        self, handler: RequestHandler, kind: str, login: str = "", detail: str = ""
-    ) -> None:
+    async def audit(self, handler: RequestHandler, kind: str, login: str = "", detail: str = "") -> None:
         """Add what happened to the audit trail."""
         address = handler.request.remote_ip or ""
         await self.ask(self.store.record, kind, login=login, address=address, detail=detail)
@@ -392,9 +377,7 @@ def _wants_page(handler: RequestHandler) -> bool:
 def _secure(public_url: str | None, secure: bool | None) -> bool:
     https = bool(public_url) and urlsplit(public_url or "").scheme == "https"
     if public_url and not https and not is_loopback(urlsplit(public_url).netloc):
-        raise GateError(
-            f"server.public_url: {public_url!r} sends passwords in the clear; expected https."
-        )
+        raise GateError(f"server.public_url: {public_url!r} sends passwords in the clear; expected https.")
     if secure is False and https:
         raise GateError("server.secure_cookies: 'no' contradicts an https public_url.")
     return https if secure is None else secure

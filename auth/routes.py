@@ -153,8 +153,7 @@ class SignIn(PublicHandler):
             await gate.ask(gate.store.give_back, limits)
             await gate.audit(self, "unavailable", login, f"{provider.key}: {trouble}")
             failed = (
-                f"Your password cannot be checked now ({provider.label} does not answer). "
-                "Please try again in a minute."
+                f"Your password cannot be checked now ({provider.label} does not answer). Please try again in a minute."
             )
             if trouble.startswith("reference"):
                 failed = f"Signing in failed here. Please try again, or ask for help ({trouble})."
@@ -188,9 +187,7 @@ class SignIn(PublicHandler):
             Limit(f"address {self.request.remote_ip}", _ADDRESS_FREE),
         ]
 
-    def _show(
-        self, status: int, wanted: str, *, login: str = "", failed: str = "", said: str = ""
-    ) -> None:
+    def _show(self, status: int, wanted: str, *, login: str = "", failed: str = "", said: str = "") -> None:
         page = SignInPage(
             title=self.gate.title,
             note=self.gate.note,

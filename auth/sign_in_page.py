@@ -85,19 +85,12 @@ class SignInPage:
     def _provider(self) -> str:
         if len(self.providers) == 1:
             return _hidden("provider", self.providers[0][0])
-        options = "".join(
-            f'<option value="{escape(key)}">{escape(label)}</option>'
-            for key, label in self.providers
-        )
-        return (
-            '<label for="provider">Account</label>'
-            f'<select id="provider" name="provider">{options}</select>'
-        )
+        options = "".join(f'<option value="{escape(key)}">{escape(label)}</option>' for key, label in self.providers)
+        return f'<label for="provider">Account</label><select id="provider" name="provider">{options}</select>'
 
     def _demo(self) -> str:
         buttons = "\n".join(
-            f'<button class="other" name="demo" value="{i}">{escape(login)}'
-            f"<small>{escape(who)}</small></button>"
+            f'<button class="other" name="demo" value="{i}">{escape(login)}<small>{escape(who)}</small></button>'
             for i, (login, who) in enumerate(self.demo)
         )
         return f"""<h2 id="demo">Demonstration: sign in as</h2>

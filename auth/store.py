@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.sql import ColumnElement
@@ -40,6 +40,19 @@ _FORGET: Final = 900.0
 _LONGEST_WAIT: Final = 300.0
 # Rows of ended login sessions are kept this long, for whoever asks what happened.
 _KEEP_ENDED: Final = 7 * 86400.0
+
+# Built once: every request asks it.
+_LOOK_UP: Final = select(
+    LOGIN_SESSION.c.identity,
+    LOGIN_SESSION.c.created,
+    LOGIN_SESSION.c.last_used,
+    LOGIN_SESSION.c.expires,
+).where(
+    LOGIN_SESSION.c.session_hash == bindparam("hash"),
+    LOGIN_SESSION.c.revoked.is_(False),
+    LOGIN_SESSION.c.expires > bindparam("now"),
+    LOGIN_SESSION.c.last_used > bindparam("idle_since"),
+)
 
 
 def digest(secret: str) -> str:
@@ -115,9 +128,7 @@ class Store:
             row = connection.execute(query).one_or_none()
         if row is None:
             return None
-        return LoginSession(
-            digest(session_id), _read(row.identity), row.created, row.last_used, row.expires
-        )
+        return LoginSession(digest(session_id), _read(row.identity), row.created, row.last_used, row.expires)
 
     def touch(self, session_hash: str) -> None:
         """Note that the login session is in use, which puts off its idle limit."""
@@ -128,16 +139,12 @@ class Store:
             if connection.execute(select(columns.created).where(*stale)).first() is None:
                 return
         with self._writing() as connection:
-            connection.execute(
-                update(LOGIN_SESSION).where(*stale, *self._living()).values(last_used=now)
-            )
+            connection.execute(update(LOGIN_SESSION).where(*stale, *self._living()).values(last_used=now))
 
     def living(self, session_hashes: Collection[str]) -> set[str]:
         """Those of ``session_hashes`` whose login sessions still hold."""
         columns = LOGIN_SESSION.c
-        query = select(columns.session_hash).where(
-            columns.session_hash.in_(list(session_hashes)), *self._living()
-        )
+        query = select(columns.session_hash).where(columns.session_hash.in_(list(session_hashes)), *self._living())
         with self._reading() as connection:
             return set(connection.scalars(query))
 
@@ -206,11 +213,7 @@ class Store:
                 values: dict[str, Any] = {"count": count}
                 if count < limit.free:
                     values["until"] = 0.0
-                connection.execute(
-                    update(THROTTLE)
-                    .where(THROTTLE.c.key_hash == digest(limit.key))
-                    .values(**values)
-                )
+                connection.execute(update(THROTTLE).where(THROTTLE.c.key_hash == digest(limit.key)).values(**values))
 
     def forgive(self, limit: Limit) -> None:
         """Forget all attempts under ``limit``."""
@@ -236,9 +239,7 @@ class Store:
                 )
             )
 
-    def audit(
-        self, *, kind: str | None = None, login: str | None = None, limit: int = 100
-    ) -> list[AuditRow]:
+    def audit(self, *, kind: str | None = None, login: str | None = None, limit: int = 100) -> list[AuditRow]:
         """The newest rows of the audit trail, newest first."""
         columns = AUDIT.c
         query = select(columns.time, columns.kind, columns.login, columns.address, columns.detail)
@@ -255,9 +256,9 @@ class Store:
     def account(self, folded: str) -> Account | None:
         """The account of that folded login name."""
         columns = ACCOUNT.c
-        query = select(
-            columns.folded, columns.login, columns.name, columns.password_hash, columns.disabled
-        ).where(columns.folded == folded)
+        query = select(columns.folded, columns.login, columns.name, columns.password_hash, columns.disabled).where(
+            columns.folded == folded
+        )
         with self._reading() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else Account(*row)
@@ -271,16 +272,12 @@ class Store:
             return False
         return True
 
-    def change_account(
-        self, folded: str, *, password_hash: str | None = None, disabled: bool | None = None
-    ) -> bool:
+    def change_account(self, folded: str, *, password_hash: str | None = None, disabled: bool | None = None) -> bool:
         """Change what is given; False where there is no such account."""
         given = {"password_hash": password_hash, "disabled": disabled}
         values = {name: value for name, value in given.items() if value is not None}
         with self._writing() as connection:
-            changed = connection.execute(
-                update(ACCOUNT).where(ACCOUNT.c.folded == folded).values(**values)
-            )
+            changed = connection.execute(update(ACCOUNT).where(ACCOUNT.c.folded == folded).values(**values))
             return bool(changed.rowcount)
 
     # -- sign-in links ----------------------------------------------------------------------
@@ -336,9 +333,7 @@ class Store:
         """Delete what has run out: old login sessions, attempts and sign-in links."""
         now = self._clock()
         with self._writing() as connection:
-            connection.execute(
-                delete(LOGIN_SESSION).where(LOGIN_SESSION.c.expires < now - _KEEP_ENDED)
-            )
+            connection.execute(delete(LOGIN_SESSION).where(LOGIN_SESSION.c.expires < now - _KEEP_ENDED))
             connection.execute(delete(THROTTLE).where(THROTTLE.c.last < now - 4 * _FORGET))
             connection.execute(delete(SIGN_IN_TOKEN).where(SIGN_IN_TOKEN.c.expires < now))
 

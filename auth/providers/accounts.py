@@ -25,15 +25,11 @@ class LocalAccounts:
         try:
             account = self._store.account(folded(login))
             usable = account is not None and not account.disabled
-            right = passwords.matches(
-                account.password_hash if account is not None and usable else None, password
-            )
+            right = passwords.matches(account.password_hash if account is not None and usable else None, password)
             if account is None or not right:
                 return None
             if passwords.outdated(account.password_hash):
                 self._store.change_account(account.folded, password_hash=passwords.hashed(password))
         except SQLAlchemyError as error:
             raise ProviderUnavailable from error
-        return Identity(
-            provider=self.key, subject=account.folded, login=account.login, name=account.name
-        )
+        return Identity(provider=self.key, subject=account.folded, login=account.login, name=account.name)
