@@ -27,7 +27,7 @@ def recipe_of(shown: Shown, name: str) -> Recipe:
         increment_deg=shown.width,
         n_images=shown.images,
         images_to_write=0,
-        images_per_file=1 if line.camera.width > 4000 else 2,
+        images_per_file=1 if line.camera.width > 4000 or shown.images < 10 else 2,
         exposure_s=shown.exposure,
         flux=shown.flux,
         cell=shown.cell,
@@ -52,6 +52,9 @@ def at_image(recipe: Recipe, shown: Shown, image: int) -> Recipe:
     series = Series(
         shown.seed, shown.fate, shown.images, shown.best, degrees=shown.degrees, shape=shown.shape
     )
+    # A characterisation leaps from image to image; the recipe itself only knows steps of one width.
+    leap = (image - 1) * (shown.degrees - shown.width) if shown.degrees > shown.width else 0.0
+    recipe = replace(recipe, start_deg=round(shown.start + leap, 4))
     strength = series.strength()[image - 1]
     if strength <= 0:
         return replace(recipe, cell=None)

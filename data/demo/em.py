@@ -101,7 +101,9 @@ def _movie(
     spectrum = {**picture, "kind": "power-spectrum", "astigmatism_um": round(astigmatism / 1e4, 4)}
     plan.pictures[f"{base}_mc.jpg"] = {**picture, "kind": "micrograph"}
     plan.pictures[f"{base}_fft.jpg"] = spectrum
-    plan.pictures[f"{base}_drift.json"] = {"kind": "drift", "seed": plan.seed + movie_id, "frames": frames, "total": total}
+    plan.pictures[f"{base}_drift.json"] = {
+        "kind": "drift", "seed": plan.seed + movie_id, "frames": frames, "total": total,
+    }  # fmt: skip
     if random.random() < 0.03:
         return
     failed = random.random() < 0.02

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from data.demo import render
 from data.demo.people import DEMO_PEOPLE, RIGHTS, DemoPerson
 from data.demo.plan import Plan
 from data.demo.rows import settle_down, sqlite_file
@@ -56,9 +55,10 @@ class Facility:
 
 def open_(directory: Path) -> Facility | None:
     """The facility in ``directory``, or None where there is none that this version can use: see `why_not`."""
-    if why_not(directory):
-        return None
-    directory = Path(os.path.realpath(directory))
+    return None if why_not(directory) else _opened(Path(os.path.realpath(directory)))
+
+
+def _opened(directory: Path) -> Facility:
     files = directory / _FILES
     return Facility(
         url=f"sqlite:///{directory / _DATABASE}",
@@ -109,10 +109,7 @@ def write(directory: Path, progress: Progress, *, anchor: date | None = None, se
         shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
     progress(1.0, "Ready")
-    facility = open_(directory)
-    if facility is None:
-        raise NotOurs(why_not(directory))
-    return facility
+    return _opened(directory)
 
 
 def _fill(directory: Path, anchor: date, seed: int, progress: Progress) -> None:
@@ -161,7 +158,7 @@ def first_files(plan: Plan) -> list[str]:
         known = stem in plan.frames and stem not in plan.damaged
         if not known or done.get(beamline, 0) >= (2 if beamline == "BX1" else 1):
             continue
-        if serial or row["images"] > 100 and row["axis_range"]:
+        if serial or (row["images"] > 100 and row["axis_range"]):
             done[beamline] = done.get(beamline, 0) + 1
             wanted += _frames(row, stem, serial)
     motions = [path for path in plan.pictures if path.endswith(("_mc.jpg", "_ctf.jpg"))]

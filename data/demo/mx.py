@@ -1,5 +1,6 @@
 """Rotation collections, raster scans and characterisations of the simulated MX beamlines."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -59,7 +60,7 @@ def write_visit(
     end = min(visit.end, until)
     step = (end - visit.start) / (len(experiments) + 1)
     numbers: dict[str, int] = {}
-    held = iter(())  # type: ignore[var-annotated]
+    held: Iterator[PlannedSample] = iter(())
     sample: PlannedSample | None = None
     for place, experiment in enumerate(experiments):
         when = visit.start + step * place + timedelta(seconds=random.randint(30, 90))
@@ -86,11 +87,11 @@ class _Shoot:
         random, rows = self.random, self.rows
         # Now and then a sample is mounted by hand and ISPyB does not know it.
         known = random.random() > 0.04
-        row = dict(
-            visit_id=self.visit.visit_id, sample_id=self.sample.sample_id if known else None,
-            experiment=experiment.kind, experiment_type_id=_TYPE_IDS.get(experiment.kind), start=when,
-            comments=hostile_or(random, None, 0.01),
-        )  # fmt: skip
+        row = {
+            "visit_id": self.visit.visit_id, "sample_id": self.sample.sample_id if known else None,
+            "experiment": experiment.kind, "experiment_type_id": _TYPE_IDS.get(experiment.kind), "start": when,
+            "comments": hostile_or(random, None, 0.01),
+        }  # fmt: skip
         group_id = rows.add(Group, **row)
         fate: Fate = random.choices([fate for fate, _ in _FATES], [weight for _, weight in _FATES])[0]
         wavelength = self.beamline.wavelength
@@ -190,7 +191,8 @@ class _Shoot:
         self._files(stem, shown, snapshots)
         series = Series(
             shown.seed, shown.fate, images, max(sample.best, resolution * 0.95),
-            self._stride(images, mesh=mesh), shown.degrees, shape=shown.shape, taken=done, ice=ice, dozor=line is not BX2,
+            self._stride(images, mesh=mesh), shown.degrees, shape=shown.shape, taken=done, ice=ice,
+            dozor=line is not BX2,
         )  # fmt: skip
         # A spot finder that was down leaves nothing.
         if random.random() > 0.04:

@@ -125,9 +125,9 @@ def write_people(rows: Rows, random: Random) -> dict[str, int]:
     """Persons, groups and permissions. Returns the person ids of DEMO_PEOPLE by login."""
     demo: dict[str, int] = {}
     for person in DEMO_PEOPLE:
-        given, _, family = person.name.partition(" ")
+        first, _, last = person.name.partition(" ")
         demo[person.login] = rows.add(
-            Person, given_name=given, family_name=family, title="Dr", login=person.login
+            Person, given_name=first, family_name=last, title="Dr", login=person.login
         )
     for number in range(PEOPLE - len(DEMO_PEOPLE)):
         family: str | None = random.choice(FAMILY_NAMES)

@@ -16,7 +16,8 @@ class Shown:
     """What the frames of one collection show; everything that its row does not state.
 
     ``form`` the acronym of the crystal form, ``cell`` the sample's own, ``crystal`` the seed of its orientation,
-    ``best`` in Å, ``fate``, ``degrees`` and ``shape`` as in the per-image numbers, ``flux`` after transmission, ``seed`` of the noise.
+    ``best`` in Å, ``fate``, ``degrees`` and ``shape`` as in the per-image numbers, ``flux`` after transmission,
+    ``seed`` of the noise.
     """
 
     collection_id: int

@@ -1,7 +1,7 @@
 """What a spot finder says of each image, as real runs look: decay, drift, empty angles, ice, a lost crystal."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,10 @@ Column = list[int] | list[int | None] | list[float | None]
 class Series:
     """The per-image numbers of one collection.
 
-    ``images`` is the number wanted, ``taken`` that of a run that ended early, ``stride`` the step between those looked at (a busy beamline looks at a few
-    hundred of each run); ``best`` the resolution in Å of the first image; ``shape`` the columns and rows of a
-    raster; ``dozor``: whether that program ran.
+    ``images`` is the number wanted, ``taken`` that of a run that ended early, ``stride`` the step between those
+    looked at (a busy beamline looks at a few hundred of each run); ``best`` the resolution in Å of the first image;
+    ``degrees`` the turn from one image to the next; ``shape`` the columns and rows of a raster; ``dozor``: whether
+    that program ran.
     """
 
     NAMES: ClassVar[tuple[str, ...]] = (
@@ -112,7 +113,7 @@ def reach(best: float, strength: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(best * (1 - 0.175 * np.log(np.clip(strength, 0.02, 1.0))))
 
 
-def _known(values: NDArray[np.float64], known: NDArray[np.bool_]) -> list[float | None]:
+def _known(values: NDArray[np.floating[Any]], known: NDArray[np.bool_]) -> list[float | None]:
     return [
         value if there else None
         for value, there in zip(values.tolist(), known.tolist(), strict=True)

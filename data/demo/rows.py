@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +66,13 @@ class Rows:
                     done += len(batch)
                     progress(done / total)
             # A million rows: without SQLAlchemy's care for each of them it takes a third of the time.
-            names = [inspect(ImageQuality).columns[name].name for name in ("collection_id", *Series.NAMES)]
-            statement = insert(ImageQuality).compile(dialect=engine.dialect, column_keys=names)
-            order = [names.index(name) for name in statement.positiontup or names]
+            wanted = [inspect(ImageQuality).columns[name].name for name in ("collection_id", *Series.NAMES)]
+            statement = insert(ImageQuality).compile(dialect=engine.dialect, column_keys=wanted)
+            order = [wanted.index(name) for name in statement.positiontup or wanted]
             cursor = connection.connection.cursor()
             for number, (collection_id, series) in enumerate(self.quality):
-                columns = [[collection_id] * series.count, *series.columns()]
-                cursor.executemany(str(statement), list(zip(*(columns[at] for at in order), strict=True)))
+                listed = [[collection_id] * series.count, *series.columns()]
+                cursor.executemany(str(statement), list(zip(*(listed[at] for at in order), strict=True)))
                 done += series.count
                 if number % 50 == 0:
                     progress(done / total)
@@ -81,8 +81,7 @@ class Rows:
 
 def primary_keys(mapped: type[Table]) -> tuple[str, ...]:
     """The attributes of the primary key."""
-    columns: Mapping[str, Any] = inspect(mapped).columns
-    return tuple(name for name, column in columns.items() if column.primary_key)
+    return tuple(name for name, column in inspect(mapped).columns.items() if column.primary_key)
 
 
 def sqlite_file(path: Path) -> Engine:

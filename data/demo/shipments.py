@@ -60,8 +60,8 @@ def _proteins(
             ids.append(rows.add(
                 Crystal, protein_id=protein_id, name=f"{form.acronym} crystal",
                 space_group=written if known else None,
-                **(dict(cell_a=a, cell_b=b, cell_c=c, cell_alpha=alpha, cell_beta=beta,
-                        cell_gamma=gamma) if known else {}),
+                **({"cell_a": a, "cell_b": b, "cell_c": c, "cell_alpha": alpha, "cell_beta": beta,
+                        "cell_gamma": gamma} if known else {}),
                 size_x=random.choice((None, 20.0, 80.0, 150.0)), size_y=random.choice((None, 20.0, 50.0)),
                 size_z=random.choice((None, 10.0, 40.0)),
                 comments=random.choice((None, None, "25 % glycerol", "soaked 2 h")),

@@ -63,17 +63,17 @@ def _run(
     beam_x, beam_y = SX1.stored_beam()
     hit_rate = random.choice((0.02, 0.08, 0.15, 0.22, 0.35, 0.5))
     status = "DataCollection Successful" if random.random() < 0.9 else "DataCollection Cancelled"
-    row = dict(
-        group_id=group_id, detector_id=SX1.camera.detector_id, visit_hint=visit.visit_id, number=number,
-        start=start, end=None if running else finished, status=None if running else status,
-        axis_start=0.0, axis_end=0.0, axis_range=0.0, images=images, first_image=1, exposure=exposure,
-        directory=directory, prefix=prefix, suffix="h5", template=f"{prefix}_{number}_master.h5",
-        wavelength=wavelength, resolution=round(SX1.resolution(distance, wavelength), 5), distance=distance,
-        two_theta=0.0, beam_x=beam_x, beam_y=beam_y, transmission=random.choice((100.0, 50.0, 20.0)),
-        flux=float(f"{SX1.flux * random.uniform(0.5, 1):.5g}"), beam_size_x=0.01, beam_size_y=0.01,
-        beam_shape="ellipse", temperature=293.0, ring_mode="User",
-        comments=hostile_or(random, random.choice((None, "clogged, restarted", "new batch of crystals")), 0.05),
-    )  # fmt: skip
+    row = {
+        "group_id": group_id, "detector_id": SX1.camera.detector_id, "visit_hint": visit.visit_id, "number": number,
+        "start": start, "end": None if running else finished, "status": None if running else status,
+        "axis_start": 0.0, "axis_end": 0.0, "axis_range": 0.0, "images": images, "first_image": 1, "exposure": exposure,
+        "directory": directory, "prefix": prefix, "suffix": "h5", "template": f"{prefix}_{number}_master.h5",
+        "wavelength": wavelength, "resolution": round(SX1.resolution(distance, wavelength), 5), "distance": distance,
+        "two_theta": 0.0, "beam_x": beam_x, "beam_y": beam_y, "transmission": random.choice((100.0, 50.0, 20.0)),
+        "flux": float(f"{SX1.flux * random.uniform(0.5, 1):.5g}"), "beam_size_x": 0.01, "beam_size_y": 0.01,
+        "beam_shape": "ellipse", "temperature": 293.0, "ring_mode": "User",
+        "comments": hostile_or(random, random.choice((None, "clogged, restarted", "new batch of crystals")), 0.05),
+    }  # fmt: skip
     collection_id = rows.add(Collection, **row)
     rows.add(
         SSXCollection, collection_id=collection_id, repetition_rate=round(0.9 / exposure, 2),
@@ -88,7 +88,8 @@ def _run(
     seed = plan_seed(plan, collection_id)
     shown = Shown(
         collection_id, SX1.name, sample.form.acronym, sample.form.space_group, sample.cell, sample.seed, best,
-        "serial", False, seed, images, 0.0, 0.0, wavelength, distance, exposure, float(str(row["flux"])), start.isoformat(), still=True, hit_rate=hit_rate,
+        "serial", False, seed, images, 0.0, 0.0, wavelength, distance, exposure,
+        float(str(row["flux"])), start.isoformat(), still=True, hit_rate=hit_rate,
     )  # fmt: skip
     if random.random() > 0.05:
         plan.frames[f"{directory}{prefix}_{number}"] = shown

@@ -8,7 +8,7 @@ from data.demo.beamlines import CAMERAS
 from data.demo.people import PlannedVisit, write_people, write_proposals, write_visits
 from data.demo.plan import Plan
 from data.demo.shipments import write_shipments
-from data.schema import AdminVar, Collection, Detector, ExperimentType
+from data.schema import AdminVar, Detector, ExperimentType
 
 COLLECTIONS = 5_000
 SEED = 2
@@ -52,7 +52,6 @@ def tell(anchor: date, seed: int = SEED) -> Plan:
                 ssx.write_visit(plan, visit, mine, midnight)
             case "em":
                 em.write_visit(plan, visit, mine, midnight)
-    assert len(rows.of(Collection)) > 0
     return plan
 
 
