@@ -1,0 +1,47 @@
+"""The benchmarks can be started, and say what they measured in a form that a program reads."""
+
+import importlib.util
+import json
+import math
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+from source import ROOT
+
+
+def module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"lens_{name}", ROOT / "benchmarks" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def test_the_benchmark_of_lists_says_what_it_does() -> None:
+    done = subprocess.run(
+        [sys.executable, "benchmarks/lists.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "page800_vs_page1" in done.stdout
+    assert "--quick" in done.stdout
+
+
+def test_the_last_line_is_one_json_object_of_three_digits() -> None:
+    line = module("report").json_line({"statements": 5, "rows10x": 1.04567, "vs_offset": 123456.7})
+    assert "\n" not in line
+    assert json.loads(line) == {"statements": 5, "rows10x": 1.05, "vs_offset": 123000.0}
+
+
+def test_a_number_that_was_not_measured_is_refused() -> None:
+    with pytest.raises(ValueError, match="rows10x"):
+        module("report").json_line({"rows10x": math.nan})
+
+
+def test_actions_are_interleaved_and_the_first_round_is_not_counted() -> None:
+    done: list[str] = []
+    taken = module("report").interleaved({name: lambda name=name: done.append(name) for name in ("a", "b")}, rounds=2)
+    assert done == ["a", "b"] * 3
+    assert taken.keys() == {"a", "b"}
