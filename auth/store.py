@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.sql import ColumnElement
 
 from auth.database import forget_in_children, opened, put
@@ -181,6 +181,15 @@ class Store:
 
         Returns 0, or the seconds to wait when it must not be made; that one is not counted.
         """
+        # Two first attempts at once may get in each other's way on a database server.
+        for _ in range(3):
+            try:
+                return self._attempt(limits)
+            except (OperationalError, IntegrityError) as error:
+                failed = error
+        raise failed
+
+    def _attempt(self, limits: Sequence[Limit]) -> float:
         now = self._clock()
         with self._writing() as connection:
             counts = {}

@@ -1,13 +1,16 @@
 """The dashboard's own database, as far as it concerns who is signed in."""
 
 import multiprocessing
+import os
 import stat
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from servers.gated import Clock
+from servers.mariadb import Server
 
 from auth.identity import Identity
 from auth.records import Account, Limit
@@ -225,3 +228,48 @@ def test_a_forked_process_opens_connections_of_its_own(store: Store, monkeypatch
     assert answers.get(timeout=20)
     child.join(20)
     assert store.look_up(session_id) is not None
+
+
+@pytest.fixture
+def shared(mariadb: Server, clock: Clock) -> Iterator[tuple[Store, Store]]:
+    """Two processes' stores in one database on a server."""
+    name = f"lens_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    mariadb.run(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+    url = mariadb.url(name)
+    both = Store(url, clock=clock), Store(url, clock=clock)
+    yield both
+    for store in both:
+        store.close()
+    mariadb.run(f"DROP DATABASE {name}")
+
+
+def test_several_hosts_share_a_database_on_a_server(shared: tuple[Store, Store], clock: Clock) -> None:
+    one, two = shared
+    assert not one.local
+    session_id = one.begin(ALICE)
+    found = two.look_up(session_id)
+    assert found is not None
+    assert found.identity == ALICE
+    clock.ahead += 20 * 60
+    two.touch(digest(session_id))
+    clock.ahead += 20 * 60
+    assert one.living({digest(session_id)}) == {digest(session_id)}
+    assert two.revoke(digest(session_id), "test")
+    assert one.look_up(session_id) is None
+    assert one.add_account(Account("alice", "Alice", "Å", "hash", False))
+    assert not two.add_account(Account("alice", "Alice", "Å", "hash", False))
+    assert two.change_account("alice", disabled=True)
+    assert one.seen("a") is None
+    one.record("login", login="Å\n𝒜")
+    assert [row.login for row in two.audit()] == ["Å\N{REPLACEMENT CHARACTER}𝒜"]
+    two.tidy()
+
+
+def test_attempts_and_links_are_counted_once_on_a_server_too(shared: tuple[Store, Store]) -> None:
+    token = shared[0].make_token(ALICE)
+    limits = [Limit("a", 5), Limit("b", 20)]
+    with ThreadPoolExecutor(8) as threads:
+        waits = list(threads.map(lambda i: shared[i % 2].attempt(limits), range(40)))
+        taken = list(threads.map(lambda i: shared[i % 2].take_token(token), range(16)))
+    assert waits.count(0) == 5
+    assert taken.count(ALICE) == 1
