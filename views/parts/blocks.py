@@ -1,7 +1,8 @@
 """A page's text, numbers and pictures as plain values, and the part that draws them.
 
-Each function returns one block: a dict that JSON can carry. Text is only ever set as text; links and pictures are
-followed only to our own address. ``Blocks`` draws a list of them and redraws those that changed.
+Each function returns one block: a dict that JSON can carry. Text is only ever set as text; links
+and pictures are followed only to our own address. ``Blocks`` draws a list of them and redraws those
+that changed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -76,9 +77,7 @@ def picture(
     return _block("picture", src=src, alt=alt, caption=caption, link=link, missing=missing)
 
 
-def tab(
-    key: str, label: str, link: str, count: int | str | None = None, current: bool = False
-) -> Block:
+def tab(key: str, label: str, link: str, count: int | str | None = None, current: bool = False) -> Block:
     """One of ``tabs``."""
     return _block("tab", key=key, label=label, link=link, count=count, current=current)
 
@@ -92,7 +91,10 @@ def branch(
     items: Sequence[Item] = (),
     expanded: bool = False,
 ) -> Block:
-    """One node of ``tree`` with those below it; ``key`` keeps it open when the tree is drawn again."""
+    """One node of ``tree`` with those below it;
+
+    ``key`` keeps it open when the tree is drawn again.
+    """
     return _block(
         "branch",
         key=key,
@@ -105,13 +107,9 @@ def branch(
     )
 
 
-def bar(
-    label: str, share: float, text: str | None = None, tone: str = "", link: str | None = None
-) -> Block:
+def bar(label: str, share: float, text: str | None = None, tone: str = "", link: str | None = None) -> Block:
     """One of ``bars``; ``share`` of the full width in 0..1."""
-    return _block(
-        "bar", label=label, share=min(1.0, max(0.0, share)), text=text, tone=tone, link=link
-    )
+    return _block("bar", label=label, share=min(1.0, max(0.0, share)), text=text, tone=tone, link=link)
 
 
 def action(name: str, label: str, value: str = "", tone: str = "") -> Block:
@@ -122,9 +120,7 @@ def action(name: str, label: str, value: str = "", tone: str = "") -> Block:
 # -- blocks
 
 
-def heading(
-    text: str, level: int = 2, detail: str | None = None, badges: Sequence[Item] = ()
-) -> Block:
+def heading(text: str, level: int = 2, detail: str | None = None, badges: Sequence[Item] = ()) -> Block:
     """A heading of ``level`` 1..4 with a quieter line and badges."""
     return _block("heading", text=text, level=level, detail=detail, badges=list(badges))
 
@@ -175,7 +171,10 @@ def tabs(items: Sequence[Item], label: str = "Views") -> Block:
 
 
 def columns(*stacks: Sequence[Block], widths: Sequence[int] = ()) -> Block:
-    """Stacks of blocks side by side, above each other on a narrow page; ``widths`` are proportions."""
+    """Stacks of blocks side by side, above each other on a narrow page;
+
+    ``widths`` are proportions.
+    """
     return _block("columns", columns=[list(stack) for stack in stacks], widths=list(widths))
 
 
@@ -215,14 +214,14 @@ def actions(items: Sequence[Item]) -> Block:
 
 
 class Blocks(Part):
-    """Draws blocks. A block that did not change keeps its place in the page, with focus and what was opened in it.
+    """Draws blocks. A block that did not change keeps its place in the page, with focus and what
+    was opened in it.
 
-    ``on_action(name, value)`` is called for a button of ``actions``; both texts come from the browser.
+    ``on_action(name, value)`` is called for a button of ``actions``; both texts come from the
+    browser.
     """
 
-    def __init__(
-        self, blocks: Sequence[Block] = (), on_action: Action | None = None, **params: Any
-    ) -> None:
+    def __init__(self, blocks: Sequence[Block] = (), on_action: Action | None = None, **params: Any) -> None:
         super().__init__(**params)
         self._blocks = list(blocks)
         self._on_action = on_action

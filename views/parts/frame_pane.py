@@ -6,24 +6,24 @@ import param
 
 from views.parts.part import Action, Part
 
-_TOLD = "src image first_image last_image label message height".split()
+_TOLD = ["src", "image", "first_image", "last_image", "label", "message", "height"]
 
 
 class FramePane(Part):
-    """Draws 8-bit codes from ``src`` on a canvas; contrast, zoom and colour need no further request.
+    """Draws 8-bit codes from ``src`` on a canvas; contrast, zoom and colour need no further
+    request.
 
-    ``GET src`` answers application/octet-stream of width x height codes, 255 where masked, with the headers
-    X-Frame-Width, X-Frame-Height and X-Frame-Factor (detector pixels a code stands for); a failure answers JSON
-    ``{title, text}``. ``on_image(number)`` is called when another image is asked for, within first..last.
+    ``GET src`` answers application/octet-stream of width x height codes, 255 where masked, with the
+    headers X-Frame-Width, X-Frame-Height and X-Frame-Factor (detector pixels a code stands for); a
+    failure answers JSON ``{title, text}``. ``on_image(number)`` is called when another image is
+    asked for, within first..last.
     """
 
     src = param.String(default="", doc="Address of the frame; none shows ``message``.")
     image = param.Integer(default=None, allow_None=True, doc="Number of the image shown.")
     first_image = param.Integer(default=1)
     last_image = param.Integer(default=None, allow_None=True)
-    label = param.String(
-        default="", doc="What the frame is, for the heading and for screen readers."
-    )
+    label = param.String(default="", doc="What the frame is, for the heading and for screen readers.")
     message = param.String(default="No frame to show.", doc="Words where there is no address.")
     height = param.Integer(default=460, bounds=(160, None))
 

@@ -1,6 +1,8 @@
-"""Every part with made-up content, to try and to test them: ``python -m views.parts.gallery --port 5007``.
+"""Every part with made-up content, to try and to test them: ``python -m views.parts.gallery --port
+5007``.
 
-Pages are chosen by the query string: ``?page=list``, ``blocks``, ``detail``, ``hostile``, ``failed``, ``empty``.
+Pages are chosen by the query string: ``?page=list``, ``blocks``, ``detail``, ``hostile``,
+``failed``, ``empty``.
 """
 
 import argparse
@@ -66,9 +68,7 @@ COLUMNS = (
     ),
     Column("comment", "Comment", default=False),
 )
-CARDS = CardLayout(
-    "prefix", "thumb", ("sample", "protein", "time"), ("status",), ("resolution", "images", "rmeas")
-)
+CARDS = CardLayout("prefix", "thumb", ("sample", "protein", "time"), ("status",), ("resolution", "images", "rmeas"))
 
 
 def row(n: int, hostile: bool = False) -> dict[str, Any]:
@@ -169,9 +169,7 @@ def _order(value: Any) -> tuple[bool, str | float]:
 
 
 def _fits(found: Mapping[str, Any], want: Want) -> bool:
-    if want.search and not any(
-        want.search.lower() in str(value).lower() for value in found.values()
-    ):
+    if want.search and not any(want.search.lower() in str(value).lower() for value in found.values()):
         return False
     for key, words in want.filters.items():
         value = found[key]
@@ -311,9 +309,7 @@ def some_blocks(words: str | None = None) -> list[b.Block]:
                     [
                         b.images(
                             [
-                                b.picture(
-                                    "/made/7.svg", w("Crystal at 0°"), w("0°"), "/made/7.svg"
-                                ),
+                                b.picture("/made/7.svg", w("Crystal at 0°"), w("0°"), "/made/7.svg"),
                                 b.picture(
                                     "/made/none.svg",
                                     w("Crystal at 90°"),
@@ -332,9 +328,7 @@ def some_blocks(words: str | None = None) -> list[b.Block]:
         ),
         b.note("warn", w("The beam was dumped between 03:10 and 04:25.")),
         b.text(w("Text keeps its lines.\nIt is never read as HTML."), True),
-        b.actions(
-            [b.action("again", w("Process again"), "7", "info"), b.action("other", w("Other"))]
-        ),
+        b.actions([b.action("again", w("Process again"), "7", "info"), b.action("other", w("Other"))]),
         b.columns(
             [b.empty(w("No samples"), w("Samples appear when a shipment names them."))],
             [
@@ -378,10 +372,7 @@ class Gallery:
         """Nothing here draws on the server."""
 
     def jump(self, words: str) -> None:
-        found = [
-            {"label": f"{words} {n}", "detail": "visit", "link": f"?page=detail&number={n}"}
-            for n in (1, 2, 3)
-        ]
+        found = [{"label": f"{words} {n}", "detail": "visit", "link": f"?page=detail&number={n}"} for n in (1, 2, 3)]
         self.shell.suggest([] if words == "nothing" else found)
 
     def go(self, search: str, pop: bool) -> None:
@@ -423,9 +414,7 @@ class Gallery:
                     ]
                 ),
             ],
-            on_action=lambda name, value: (
-                getattr(made, name)() if name in ("arrive", "finish") else None
-            ),
+            on_action=lambda name, value: getattr(made, name)() if name in ("arrive", "finish") else None,
         )
         return [buttons, made.table], []
 
@@ -454,9 +443,7 @@ class Gallery:
         noise = np.random.default_rng(4)
         spots = 300 + 180 * np.sin(x / 500) + noise.normal(0, 18, len(x))
         plot.show(x, spots, 1.6 + 0.4 * np.cos(x / 700) + noise.normal(0, 0.03, len(x)))
-        frame = FramePane(
-            on_image=lambda number: show(number), label="lyso_4_2", first_image=1, last_image=3600
-        )
+        frame = FramePane(on_image=lambda number: show(number), label="lyso_4_2", first_image=1, last_image=3600)
 
         def show(number: int) -> None:
             frame.param.update(image=number, src=f"/made/frame?n={number}")
@@ -505,15 +492,14 @@ class Picture(RequestHandler):
         self.set_header("Content-Type", "image/svg+xml")
         self.set_header("Cache-Control", "max-age=600")
         rings = "".join(
-            f'<circle cx="{60 + n % 9}" cy="45" r="{r}" fill="none" stroke="#8a93a1" opacity=".{5 - r // 20}"/>'
-            for r in range(12, 80, 14)
+            f'<circle cx="{60 + n % 9}" cy="45" r="{r}" fill="none" stroke="#8a93a1" />' for r in range(12, 80, 14)
         )
         dots = "".join(
-            f'<circle cx="{(n * 37 + i * 53) % 120}" cy="{(n * 11 + i * 29) % 90}" r="1.1"/>'
-            for i in range(60)
+            f'<circle cx="{(n * 37 + i * 53) % 120}" cy="{(n * 11 + i * 29) % 90}" r="1.1"/>' for i in range(60)
         )
         self.finish(
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 90"><rect width="120" height="90" fill="#e4e6ea"/>{rings}{dots}</svg>'
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 90">'
+            f'<rect width="120" height="90" fill="#e4e6ea"/>{rings}{dots}</svg>'
         )
 
 
@@ -526,7 +512,11 @@ class Ping(RequestHandler):
 
 def _with_nonce(policy_nonce: str) -> None:
     """The content policy that the pages are meant for, on every answer of this process."""
-    policy = f"script-src 'self' 'nonce-{policy_nonce}'; script-src-attr 'none'; object-src 'none'; base-uri 'none'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; connect-src 'self' blob:"
+    policy = (
+        f"script-src 'self' 'nonce-{policy_nonce}'; script-src-attr 'none'; object-src 'none'; "
+        "base-uri 'none'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+        "connect-src 'self' blob:"
+    )
     write = RequestHandler.write
 
     def headers(self: RequestHandler) -> None:

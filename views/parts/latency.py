@@ -12,9 +12,9 @@ log = logging.getLogger(__name__)
 def lower_latency() -> list[str]:
     """Patch what is there and return what was patched; safe to call twice.
 
-    Panel waits 50 ms before it looks at a changed property, and Bokeh's websocket leaves Nagle's algorithm on, which
-    with delayed acknowledgements holds a message of several fragments for 40 ms. Both names are private, so each is
-    looked for first and its absence only logged.
+    Panel waits 50 ms before it looks at a changed property, and Bokeh's websocket leaves Nagle's
+    algorithm on, which with delayed acknowledgements holds a message of several fragments for 40
+    ms. Both names are private, so each is looked for first and its absence only logged.
     """
     done = []
     if isinstance(getattr(Syncable, "_debounce", None), int):

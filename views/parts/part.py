@@ -1,8 +1,9 @@
 """What every component that draws has in common: one script, one way to talk, nothing trusted.
 
-A part keeps its whole content on the server as plain values. The browser starts from the content the model was made
-with (``first``); later changes travel as short messages that carry a version. A browser that was not listening says
-which version it has and gets everything again, so nothing is lost to a slow start or a broken connection.
+A part keeps its whole content on the server as plain values. The browser starts from the content
+the model was made with (``first``); later changes travel as short messages that carry a version. A
+browser that was not listening says which version it has and gets everything again, so nothing is
+lost to a slow start or a broken connection.
 """
 
 import hashlib
@@ -30,7 +31,10 @@ _LONGEST_MESSAGE = 64_000
 
 @cache
 def asset_version() -> str:
-    """A short hash of the scripts and styles: part of their address, so a browser may keep them for ever."""
+    """A short hash of the scripts and styles:
+
+    Part of their address, so a browser may keep them for ever.
+    """
     digest = hashlib.sha256()
     for path in _ASSETS:
         digest.update(path.read_bytes())
@@ -38,7 +42,10 @@ def asset_version() -> str:
 
 
 def to_json(value: object) -> str:
-    """JSON of plain values; times as ISO text, numbers of other types as floats, not-a-number as null."""
+    """JSON of plain values;
+
+    Times as ISO text, numbers of other types as floats, not-a-number as null.
+    """
     try:
         return json.dumps(value, default=_plain, allow_nan=False, separators=(",", ":"))
     except ValueError:
@@ -68,13 +75,13 @@ def _finite(value: object) -> object:
     return plain
 
 
-class Part(pn.custom.JSComponent):  # type: ignore[misc]
+class Part(pn.custom.JSComponent):
     """A component drawn by ``js/lens.js``, where the class's name chooses the drawing."""
 
     first = param.String(default="", doc="JSON that the browser starts from.")
 
     _bundle = _SCRIPTS / "lens.js"
-    # The scripts and styles that lens.js loads beside itself: Panel serves only what a component lists.
+    # What lens.js loads beside itself: Panel serves only what a component lists.
     _js: ClassVar[list[str]] = [f"js/{path.name}" for path in _ASSETS if path.suffix == ".js"]
     _css: ClassVar[list[str]] = ["style.css"]
     _render_policy = "manual"
@@ -111,9 +118,7 @@ class Part(pn.custom.JSComponent):  # type: ignore[misc]
         kind = message["type"]
         if kind == "ready":
             if message.get("version") != self._version:
-                self._send_msg(
-                    to_json({"type": "all", "version": self._version, **self._content()})
-                )
+                self._send_msg(to_json({"type": "all", "version": self._version, **self._content()}))
         else:
             self._heard(kind, message)
 
@@ -130,7 +135,7 @@ class Part(pn.custom.JSComponent):  # type: ignore[misc]
 
     @property
     def _linked_properties(self) -> tuple[str, ...]:
-        # Nothing that the browser writes into the model reaches our values: it may only send messages.
+        # What a browser writes into the model reaches none of our values: it may only send messages.
         return ()
 
     @classmethod

@@ -12,7 +12,10 @@ _ALONE = re.compile(rf"^{_NUMBER}$")
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Numbers from ``low`` to ``high``; None is without bound, an open bound excludes its number."""
+    """Numbers from ``low`` to ``high``;
+
+    None is without bound, an open bound excludes its number.
+    """
 
     low: float | None = None
     high: float | None = None
@@ -22,15 +25,14 @@ class Range:
     def __contains__(self, value: float) -> bool:
         if self.low is not None and (value < self.low or (self.low_open and value == self.low)):
             return False
-        return not (
-            self.high is not None and (value > self.high or (self.high_open and value == self.high))
-        )
+        return not (self.high is not None and (value > self.high or (self.high_open and value == self.high)))
 
 
 def parse_range(text: str) -> Range | None:
     """The range that ``text`` asks for, or None where it asks for none.
 
-    A bare number stands for what is shown as that number: ``1.9`` is 1.85 up to but not including 1.95.
+    A bare number stands for what is shown as that number: ``1.9`` is 1.85 up to but not including
+    1.95.
     """
     text = text.strip()
     if match := _COMPARED.match(text):

@@ -6,23 +6,24 @@ from typing import Any
 import param
 from bokeh.document import Document
 from bokeh.model import Model
-from panel.custom import Children
+from panel.viewable import Children
 from pyviz_comms import Comm
 
 from views.parts.part import Action, Part, short
 
-THEMES = ("auto", "light", "dark")
-_TOLD = (
-    "title crumbs nav person site theme spans busy notices logout csrf ping login search replace"
-).split()
+_TOLD = [
+    *("title", "crumbs", "nav", "person", "site", "theme", "spans", "busy", "notices"),
+    *("logout", "csrf", "ping", "login", "search", "replace"),
+]
 
 
 class Shell(Part):
     """Header, navigation, jump box, address bar, notices and the body of the page.
 
-    ``on_go(search, pop)`` is called with a query string (``?proposal=mx1``) when an internal link is followed or, with
-    ``pop`` true, when Back or Forward was pressed; ``on_jump(text)`` when the jump box is sent; ``on_theme(theme)`` with
-    ``light`` or ``dark`` as shown. All come from the browser and are untrusted.
+    ``on_go(search, pop)`` is called with a query string (``?proposal=mx1``) when an internal link
+    is followed or, with ``pop`` true, when Back or Forward was pressed; ``on_jump(text)`` when the
+    jump box is sent; ``on_theme(theme)`` with ``light`` or ``dark`` as shown. All come from the
+    browser and are untrusted.
     """
 
     title = param.String(default="", doc="Name of the page; the document's title.")
@@ -30,22 +31,16 @@ class Shell(Part):
     nav = param.List(default=[], doc="[{key, label, link, current}]")
     person = param.Dict(default={}, doc="{name, login}")
     site = param.Dict(default={}, doc="{name, demo}; demo shows a lasting mark.")
-    theme = param.Selector(default="auto", objects=list(THEMES))
+    theme = param.String(default="auto", regex="^(auto|light|dark)$")
     body = Children(doc="The views of the page, in order.")
-    spans = param.List(
-        default=[], doc="Width of each view in twelfths of the page; 12 where none is given."
-    )
+    spans = param.List(default=[], doc="Width of each view in twelfths of the page; 12 where none is given.")
     busy = param.Boolean(default=False)
     notices = param.List(default=[], doc="[{kind: info|good|warn|bad, text}]")
-    logout = param.String(
-        default="", doc="Address that a log-out form is posted to; none: no button."
-    )
+    logout = param.String(default="", doc="Address that a log-out form is posted to; none: no button.")
     csrf = param.String(default="", doc="Token that the log-out form carries.")
     ping = param.String(default="", doc="Address that answers 200 while signed in, 401 after.")
     login = param.String(default="/login", doc="Where a browser goes that is no longer signed in.")
-    search = param.String(
-        default=None, allow_None=True, doc="Query string that the address bar shows."
-    )
+    search = param.String(default=None, allow_None=True, doc="Query string that the address bar shows.")
     replace = param.Boolean(default=False, doc="Replace the history entry instead of adding one.")
 
     _rename = dict.fromkeys(_TOLD)
@@ -59,10 +54,14 @@ class Shell(Part):
     ) -> None:
         super().__init__(**params)
         self._on_go, self._on_jump, self._on_theme = on_go, on_jump, on_theme
-        self.param.watch(self._changed, _TOLD)
+        # ``replace`` says how the next ``search`` is written; alone it changes nothing.
+        self.param.watch(self._changed, [name for name in _TOLD if name != "replace"])
 
     def suggest(self, items: Sequence[Mapping[str, str]]) -> None:
-        """Offer ``[{label, detail, link}]`` under the jump box; an empty list says that nothing was found."""
+        """Offer ``[{label, detail, link}]`` under the jump box.
+
+        An empty list says that nothing was found, unless the page has moved since the box was sent.
+        """
         self._tell("suggest", items=list(items)[:20])
 
     def _content(self) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The list: rows that the browser asks for as it scrolls, sorted and filtered by whoever answers."""
+"""The list:
+
+Rows that the browser asks for as it scrolls, sorted and filtered by whoever answers.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -21,9 +24,10 @@ _MOST_KEYS = 2_000
 class Column:
     """A column: what it is called, how its values are drawn, what may be done with it.
 
-    Values by ``kind``: text str; number int or float, drawn with ``digits`` decimals; time datetime; thumb an address or
-    ``{src, alt, missing, link}``; badge ``{text, tone, title}``, a text or a list of them; link ``{text, link}``; cell
-    six numbers. None is drawn as a dash. ``title`` explains the column, ``fixed`` keeps it in sight on the left.
+    Values by ``kind``: text str; number int or float, drawn with ``digits`` decimals; time
+    datetime; thumb an address or ``{src, alt, missing, link}``; badge ``{text, tone, title}``, a
+    text or a list of them; link ``{text, link}``; cell six numbers. None is drawn as a dash.
+    ``title`` explains the column, ``fixed`` keeps it in sight on the left.
     """
 
     key: str
@@ -42,9 +46,7 @@ class Column:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS or self.filter not in FILTERS:
-            raise ValueError(
-                f"column {self.key!r}: unknown kind {self.kind!r} or filter {self.filter!r}"
-            )
+            raise ValueError(f"column {self.key!r}: unknown kind {self.kind!r} or filter {self.filter!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,10 @@ class Want:
 class Table(Part):
     """A list of any length as table or cards, drawn from the pages asked for.
 
-    Calls, all with a stranger's input: ``on_want(Want)``, to be answered with ``send_rows`` or ``fail``;
-    ``on_open(key)``; ``on_select(keys)``; ``on_state(TableState)``. ``key`` names the row's identity; a row's ``_link``
-    is its address. ``noun`` is one and many of what is listed. ``height`` in pixels, or 0 for the rest of the window.
+    Calls, all with a stranger's input: ``on_want(Want)``, to be answered with ``send_rows`` or
+    ``fail``; ``on_open(key)``; ``on_select(keys)``; ``on_state(TableState)``. ``key`` names the
+    row's identity; a row's ``_link`` is its address. ``noun`` is one and many of what is listed.
+    ``height`` in pixels, or 0 for the rest of the window.
     """
 
     def __init__(
@@ -148,7 +151,10 @@ class Table(Part):
         self._send("update", rows=rows)
 
     def insert_rows(self, rows: Sequence[Row]) -> None:
-        """New rows for the top, first one uppermost. They wait behind a hint while the user looks further down."""
+        """New rows for the top, first one uppermost.
+
+        They wait behind a hint while the user looks further down.
+        """
         self._send("insert", rows=rows)
 
     def remove(self, keys: Sequence[Key]) -> None:
@@ -159,13 +165,16 @@ class Table(Part):
         """The rows cannot be read: say so in their place, with a button to try again."""
         self._send("fail", text=words, reference=reference)
 
-    def loading(self) -> None:
-        """Rows are on their way although none were asked for."""
-        self._send("loading")
+    def waiting(self) -> None:
+        """Rows are on their way although none were asked for: a moving line says so."""
+        self._send("waiting")
 
-    def reload(self) -> None:
-        """The answer to the present question may have changed: the browser asks again and keeps its place."""
-        self._send("reload")
+    def reload(self, keep: bool = False) -> None:
+        """Forget the rows and ask for them: the list is another one, or was read anew.
+
+        With ``keep`` the rows in sight stay, and stay in their place, until the new ones are there.
+        """
+        self._send("reload", keep=keep)
 
     def set_state(self, state: TableState) -> None:
         """Sort, filter and lay out as ``state`` says; the browser then asks for its rows."""
@@ -175,7 +184,7 @@ class Table(Part):
             self._tell("state", state=asdict(state))
 
     def _send(self, kind: str, **data: Any) -> None:
-        # Rows are not part of the content: a browser that missed them asks again. So the version stays.
+        # Rows are no part of the content: a browser that missed them asks again. The version stays.
         if self._models:
             self._send_msg(to_json({"type": kind, **data}))
 
@@ -226,9 +235,7 @@ class Table(Part):
                 descending=data.get("descending") is True,
                 filters=filters if isinstance(filters, dict) else {},
                 search=short(data.get("search")) or "",
-                columns=tuple(key for key in shown if isinstance(key, str))
-                if isinstance(shown, list)
-                else (),
+                columns=tuple(key for key in shown if isinstance(key, str)) if isinstance(shown, list) else (),
                 layout=str(data.get("layout")),
             )
         )

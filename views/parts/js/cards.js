@@ -11,7 +11,7 @@ export function card(row, content, bind) {
   const title = column(layout.title)
   const value = row[layout.title]
   const label = title ? words(value, title) : ""
-  const detail = layout.detail.map(column).filter((c) => c && row[c.key] != null && row[c.key] !== "").map((c) => words(row[c.key], c))
+  const detail = layout.detail.map(column).filter((c) => c && row[c.key] != null && row[c.key] !== "").map((c) => (c.kind === "time" ? String(row[c.key]).slice(0, 16) : words(row[c.key], c)))
   const badges = layout.badges.map(column).filter((c) => c && row[c.key] != null).flatMap((c) => shown(row[c.key], c))
   const element = h("div.t-card", {role: "row", "data-key": String(row[content.key]), "aria-label": label},
     thumb && h("div.t-picture", {}, picture({...thumb, missing: thumb.missing ?? "No picture"})),

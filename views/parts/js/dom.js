@@ -106,8 +106,11 @@ export function talk({model, el, view}, heard) {
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, styles]
   el.classList.add("lens")
   const content = JSON.parse(model.first || "{}")
-  const tell = (message) => model.send_msg(JSON.stringify(message))
+  let alive = true // Panel goes on calling a view that was removed
+  const tell = (message) => alive && model.send_msg(JSON.stringify(message))
+  model.on("lifecycle:remove", () => { alive = false })
   model.on("msg:custom", (text) => {
+    if (!alive) return
     const message = JSON.parse(text)
     if (message.type === "all") Object.assign(content, message)
     heard(message)

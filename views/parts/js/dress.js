@@ -5,11 +5,12 @@ const COLOURS = {
   dark: {text: "#97a0ae", strong: "#e6e9ee", line: "#333a45", grid: "#262b34", back: "#1a1d24"},
 }
 
-/** Colour every figure of the document for the page's theme; only in this browser, nothing is sent. */
-export function dress(doc) {
+/** Colour every figure of the document for the page's theme; only in this browser, nothing is sent.
+ *  `fresh`: they are about to be drawn for the first time, so that none is told to draw itself again. */
+export function dress(doc, fresh = false) {
   const theme = document.documentElement.dataset.theme === "dark" ? "dark" : "light"
   const c = COLOURS[theme]
-  const quiet = {sync: false}
+  const quiet = {sync: false, silent: fresh}
   for (const model of doc?.all_models ?? []) {
     const set = (values) => {
       const changed = Object.entries(values).filter(([key, value]) => key in model.properties && model.attributes[key] !== value)

@@ -109,6 +109,11 @@ export function selection({rows, scroller, grid, reveal, redraw, tell, copied, o
     has: (key) => picked.has(key),
     get size() { return picked.size },
     get active() { return active },
+    clear() {
+      if (picked.size) report()
+      picked.clear()
+      active = anchor = null
+    },
     drop(keys) {
       let changed = false
       for (const key of keys) changed = picked.delete(key) || changed

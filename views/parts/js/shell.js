@@ -1,5 +1,5 @@
 // The frame of the page: header, jump box, address bar, connection, theme and the body.
-const {h, put, icon, link, own, talk, tone, typing, framed} = await import(`./dom.js${new URL(import.meta.url).search}`)
+const {h, put, icon, link, own, talk, tone, typing} = await import(`./dom.js${new URL(import.meta.url).search}`)
 const {guard} = await import(`./guard.js${new URL(import.meta.url).search}`)
 const {dress} = await import(`./dress.js${new URL(import.meta.url).search}`)
 
@@ -82,7 +82,7 @@ export function render(given) {
     for (const child of [...body.children]) if (!wanted.includes(child)) child.remove()
     wanted.forEach((child, i) => { if (child && body.children[i] !== child) body.insertBefore(child, body.children[i] ?? null) })
     spread()
-    dress(model.document)
+    dress(model.document, true)
   }
   function spread() {
     [...body.children].forEach((child, i) => child.style.setProperty("--span", String(content.spans?.[i] || 12)))
@@ -95,6 +95,7 @@ export function render(given) {
     if (typeof search !== "string") return
     const wanted = location.pathname + (search && search !== "?" ? search : "")
     if (wanted === here()) return
+    jump.moved()
     history[replace ? "replaceState" : "pushState"]({}, "", wanted)
     if (!replace) scrollTo(0, 0)
   }
@@ -133,6 +134,7 @@ export function render(given) {
   }
   const themeNow = () => document.documentElement.dataset.theme
   let told = null
+  let drawn = false
   function setTheme(wanted, keep = true) {
     if (keep) try { localStorage.setItem(KEPT, wanted) } catch { /* a browser may refuse to keep things */ }
     const theme = wanted === "light" || wanted === "dark" ? wanted : dark.matches ? "dark" : "light"
@@ -141,7 +143,7 @@ export function render(given) {
     themeButton.replaceChildren(icon(theme === "dark" ? "sun" : "moon"))
     themeButton.setAttribute("aria-label", `Switch to ${other} colours`)
     themeButton.title = `Switch to ${other} colours`
-    dress(model.document)
+    dress(model.document, !drawn)
     if (told !== theme) tell({type: "theme", theme: told = theme})
   }
   listen(dark, "change", () => setTheme(kept() ?? content.theme, false))
@@ -152,19 +154,15 @@ export function render(given) {
     if (message.type === "suggest") return jump.suggest(message.items)
     const {type, version, ...changed} = message
     Object.assign(content, changed)
-    draw(type === "all" ? content : changed)
+    draw(type === "all" ? {...content, replace: true} : changed)
   }
 
   model.on("body", fill)
-  const redress = framed(() => dress(model.document))
-  model.document?.on_change(redress)
-  gone(() => {
-    stop.abort()
-    model.document?.remove_on_change(redress)
-  })
+  gone(() => stop.abort())
   guard(model.document, bar, () => content, stop.signal)
   draw({...content, replace: true})
   fill()
+  drawn = true
 }
 
 function jumpBox(tell) {
@@ -174,6 +172,7 @@ function jumpBox(tell) {
     autocomplete: "off", spellcheck: "false", maxlength: "200", "aria-autocomplete": "list"})
   const element = h("form.jump", {role: "search"}, icon("search"), input, h("kbd", {"aria-hidden": "true"}, "/"), list)
   let chosen = -1
+  let waiting = false // for an answer to what was sent
 
   const close = () => {
     list.hidden = true
@@ -189,6 +188,8 @@ function jumpBox(tell) {
     input.setAttribute("aria-activedescendant", options[chosen].id)
   }
   function suggest(items) {
+    if (!waiting && !items.length) return close()
+    waiting = false
     chosen = -1
     list.replaceChildren(...items.map((item, i) => h("li", {role: "option", id: `suggestion-${i}`, "aria-selected": "false"},
       link("a", item.link, {tabindex: "-1", onclick: close}, h("span", {}, item.label), h("span.quiet", {}, item.detail)))))
@@ -200,7 +201,10 @@ function jumpBox(tell) {
     event.preventDefault()
     const option = !list.hidden && list.querySelectorAll("[role=option] a")[chosen]
     if (option) option.click()
-    else if (input.value.trim()) tell({type: "jump", text: input.value.trim()})
+    else if (input.value.trim()) {
+      waiting = true
+      tell({type: "jump", text: input.value.trim()})
+    }
   })
   input.addEventListener("input", close)
   input.addEventListener("keydown", (event) => {
@@ -213,5 +217,10 @@ function jumpBox(tell) {
       choose(event.key === "ArrowDown" ? chosen + 1 : chosen < 0 ? -1 : chosen - 1)
     }
   })
-  return {element, suggest, close, focus: () => { input.focus(); input.select() }}
+  const moved = () => {
+    waiting = false
+    input.value = ""
+    close()
+  }
+  return {element, suggest, close, moved, focus: () => { input.focus(); input.select() }}
 }

@@ -18,7 +18,7 @@ export function render(given) {
   const asked = new Map() // seq > {epoch, offset, shift}
   let state = {...content.state}
   let epoch = 0
-  let seq = 0
+  let seq = Math.floor(Math.random() * 1e9) // an answer to a view that is gone must not fit
   let stale = false // old rows stay, dimmed, until the first answer to a new question
   let columns = []
   let problem = null
@@ -72,8 +72,7 @@ export function render(given) {
     filterButton.lastChild.textContent = active ? `Filter (${active})` : "Filter"
     layoutButton.replaceChildren(icon(cards ? "table" : "cards"), h("span", {}, cards ? "Table" : "Cards"))
     layoutButton.setAttribute("aria-label", cards ? "Show as table" : "Show as cards")
-    for (const element of drawn.values()) element.remove()
-    drawn.clear()
+    wipe()
     fit()
   }
   function fit() {
@@ -203,11 +202,14 @@ export function render(given) {
     const offset = Math.floor(hole / content.page) * content.page
     if (![...asked.values()].some((one) => one.epoch === epoch && one.offset === offset)) ask(offset)
   }
-  function ask(offset) {
-    seq += 1
-    asked.set(seq, {epoch, offset, shift: rows.pending.length})
-    const {sort, descending, filters, search} = state
-    tell({type: "want", seq, sort, descending, filters, search, offset: offset + rows.pending.length, limit: content.page})
+  function ask(offset, fresh = false) {
+    const mine = (seq += 1)
+    asked.set(mine, {epoch, offset, fresh, shift: rows.pending.length})
+    // A moment later, so that a question which is overtaken at once is never sent.
+    setTimeout(() => {
+      const {sort, descending, filters, search} = state
+      if (asked.has(mine)) tell({type: "want", seq: mine, sort, descending, filters, search, offset: offset + asked.get(mine).shift, limit: content.page})
+    })
     tally()
   }
   function restart() {
@@ -254,16 +256,14 @@ export function render(given) {
         asked.clear()
         stale = false
         problem = {text: message.text, reference: message.reference}
-        for (const element of drawn.values()) element.remove()
-        drawn.clear()
+        wipe()
         tally()
         return paint()
-      case "loading":
+      case "waiting":
         line.hidden = false
         return
       case "reload":
-        for (const place of [...asked.keys()]) asked.delete(place)
-        return again()
+        return message.keep && rows.answered && !stale ? again() : anew()
       case "state":
         finder.value = message.state.search ?? ""
         filtering ||= Object.keys(message.state.filters ?? {}).length > 0
@@ -277,7 +277,19 @@ export function render(given) {
     const {across, step} = geometry()
     const middle = (Math.floor(scroller.scrollTop / step) + Math.floor(scroller.clientHeight / step / 2)) * across
     problem = null
-    ask(rows.answered ? Math.floor(Math.min(middle, Math.max(0, rows.length - 1)) / content.page) * content.page : 0)
+    asked.clear()
+    ask(Math.floor(Math.min(middle, Math.max(0, rows.length - 1)) / content.page) * content.page, true)
+  }
+  /** Another list: nothing of the old one stays. */
+  function anew() {
+    rows.clear()
+    chosen.clear()
+    wipe()
+    restart()
+  }
+  function wipe() {
+    for (const element of drawn.values()) element.remove()
+    drawn.clear()
   }
   function answer({seq: number, offset, rows: found, total, done}) {
     const question = asked.get(number)
@@ -290,11 +302,11 @@ export function render(given) {
       stale = false
       scroller.scrollTop = 0
       flashing.clear()
-      for (const element of drawn.values()) element.remove()
-      drawn.clear()
+      wipe()
     }
     const before = new Map(found.map((row) => [row[content.key], JSON.stringify(rows.row(row[content.key]))]))
-    rows.put(offset - question.shift, found, total, done)
+    if (question.fresh) rows.clear()
+    rows.put(offset - (question.fresh ? 0 : question.shift), found, total, done)
     for (const row of found) if (drawn.has(row[content.key]) && before.get(row[content.key]) !== JSON.stringify(row)) renew(row[content.key], row)
     paint()
   }
