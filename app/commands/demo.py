@@ -3,12 +3,11 @@
 import argparse
 import dataclasses
 import logging
-import shutil
 import socket
 import sys
 import time
 import webbrowser
-from pathlib import Path
+from collections.abc import Iterable
 
 from sqlalchemy import make_url
 
@@ -32,13 +31,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Write the facility if there is none, then serve it on loopback until stopped."""
     set_up_log("warning")
     folder = (args.dir or data_directory() / "demo").resolve()
-    if args.reset:
-        _remove(folder)
-    made = facility.open_(folder)
+    made = None if args.reset else facility.open_(folder)
     if made is None:
         began = time.monotonic()
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = facility.write(folder, _progress)
+        try:
+            made = facility.write(folder, _progress)
+        except (facility.NotOurs, OSError) as error:
+            print(f"\nispyb-lens: {error}", file=sys.stderr)
+            return 1
         print(f"\rThe facility is written: {time.monotonic() - began:.0f} s, {folder}{' ' * 30}", flush=True)
     port = _free_port(settings.server.port, chosen=args.port is not None)
     if port is None:
@@ -50,17 +50,17 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         database=dataclasses.replace(settings.database, url=make_url(made.url), replica_url=None),
         store=dataclasses.replace(settings.store, url=make_url(f"sqlite:///{folder / 'lens.sqlite'}")),
         server=dataclasses.replace(settings.server, address="127.0.0.1", port=port, prefix="", public_url=""),
-        access=dataclasses.replace(settings.access, beamline_groups=made.rights),
+        access=dataclasses.replace(settings.access, beamline_groups=made.rights.beamlines, everything=tuple(sorted(made.rights.everything))),
     )
-    shared = services(settings, Files(tuple(Path(root) for root in made.roots), on_missing=made.on_missing))
-    people = [DemoPerson(person.login, person.password, person.who) for person in made.people]
-    _accounts(shared.store, people)
+    shared = services(settings, Files(made.roots, made.mapping, made.on_missing))
+    people = [DemoPerson(p.login, p.password, f"{p.name}, {p.who}: {p.sees}") for p in made.people]
+    _accounts(shared.store, made.people)
     gate = gate_for(shared, people)
     server = make(shared, gate)
     address = f"http://127.0.0.1:{port}/"
     print(f"\nISPyB Lens shows a simulated facility at {address}\n\nSign in as")
     for person in made.people:
-        print(f"  {person.login:<10} password {person.password:<12} {person.who}")
+        print(f"  {person.login:<10} password {person.password:<17} {person.who}: {person.sees}")
     print("\nStop with Ctrl-C.", flush=True)
     if not args.no_browser and sys.stdout.isatty():
         webbrowser.open(address)
@@ -72,19 +72,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _accounts(store: Store, people: list[DemoPerson]) -> None:
+def _accounts(store: Store, people: Iterable[facility.DemoPerson]) -> None:
     for person in people:
         if store.account(person.login) is None:
-            add_account(store, person.login, person.password, person.who.split(",")[0])
-
-
-def _remove(folder: Path) -> None:
-    if not folder.exists():
-        return
-    if facility.is_demo(folder):
-        shutil.rmtree(folder)
-    else:
-        raise SystemExit(f"ispyb-lens: {folder} does not look like a demo facility; it is left alone")
+            add_account(store, person.login, person.password, person.name)
 
 
 def _progress(share: float, words: str) -> None:

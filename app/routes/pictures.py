@@ -28,7 +28,7 @@ from data.reader import Reader
 from views.problem import problem_of
 
 _LONGEST_SIDE = 1100
-_SMALL = 180
+_SMALL = 360
 _PICTURE_BYTES = 20_000_000
 _MOST_PICTURE_PIXELS = 60_000_000
 _CACHE_BYTES = 160_000_000
@@ -122,7 +122,7 @@ def _picture(path: Path, size: str) -> Body:
                 raise Unreadable(f"“{path.name}” is not a picture that can be shown.")
             if size != "small":
                 return Body(data, kind)
-            picture.draft("RGB", (_SMALL * 2, _SMALL * 2))
+            picture.draft("RGB", (_SMALL, _SMALL))
             shown = picture.convert("RGB")
             shown.thumbnail((_SMALL, _SMALL))
             out = BytesIO()

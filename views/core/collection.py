@@ -72,8 +72,8 @@ class CollectionView:
             height=220,
         )
         self._facts = Blocks()
-        self.parts: list[Viewable] = [self._head, self._frame, self._side, self._plot.view, self._results, self._facts]
-        self.spans = [12, 7, 5, 12, 12, 12]
+        self.parts: list[Viewable] = [self._head]
+        self.spans = [12]
         self._reading: Reading[Answer] = Reading(desk, self._tell, self._fail)
         self._again: Reading[Answer] = Reading(desk, self._retell, self._late)
 
@@ -87,7 +87,7 @@ class CollectionView:
             return
         self._number, self._answer = place.collection, None
         self._head.set([b.heading(f"Collection {self._number}", 1), b.loading(2)])
-        self._reveal(False)
+        self._arrange(None)
         self._desk.head(f"Collection {self._number}", (("Proposals", places.proposals()), (f"{self._number}", None)))
         self._reading.ask(self._question)
 
@@ -114,20 +114,33 @@ class CollectionView:
             collections.neighbours(reader, key),
         )
 
-    def _reveal(self, shown: bool) -> None:
-        for part in self.parts[1:]:
-            part.visible = shown
+    def _arrange(self, answer: Answer | None) -> None:
+        """Lay out the parts that this collection needs."""
+        parts: list[tuple[Viewable, int]] = [(self._head, 12)]
+        if answer is not None:
+            if _drawn(answer.collection):
+                parts += [(self._frame, 7), (self._side, 5)]
+            else:
+                parts.append((self._side, 12))
+            if len(answer.quality["image"]):
+                parts.append((self._plot.view, 12))
+            parts += [(self._results, 12), (self._facts, 12)]
+        shown = [part for part, _ in parts]
+        if shown != self.parts:
+            self.parts, self.spans = shown, [span for _, span in parts]
+            self._desk.redraw()
 
     def _tell(self, answer: Answer) -> None:
         self._answer = answer
         self._desk.pulse.watch(answer.collection["visit_id"])
-        self._reveal(True)
+        self._arrange(answer)
         self._draw(answer)
         self._show_image(answer)
 
     def _retell(self, answer: Answer) -> None:
         if answer.collection["id"] == self._number:
             self._answer = answer
+            self._arrange(answer)
             self._draw(answer)
 
     def _late(self, problem: Problem) -> None:
@@ -135,7 +148,7 @@ class CollectionView:
 
     def _fail(self, problem: Problem) -> None:
         self._desk.pulse.watch(None)
-        self._reveal(False)
+        self._arrange(None)
         self._head.set(
             [
                 b.heading(f"Collection {self._number}", 1),
@@ -183,14 +196,13 @@ class CollectionView:
             side.append(b.entries(links))
         self._side.set(side)
         series = answer.quality
-        self._plot.view.visible = len(series["image"]) > 0
         if len(series["image"]):
             self._plot.show(series["image"], series["spots"], series["resolution"], series["signal"])
         self._results.reload()
         self._facts.set([b.heading("Parameters", 2), *technique.describe(row)])
 
     def _crumbs(self, row: Row) -> None:
-        proposal, visit = row.get("proposal"), row.get("visit")
+        proposal, visit = row.get("proposal"), row.get("visit_number")
         trail: list[tuple[str, Place | None]] = [("Proposals", places.proposals())]
         if proposal:
             trail.append((proposal, places.proposal(proposal)))
@@ -202,10 +214,7 @@ class CollectionView:
     def _show_image(self, answer: Answer) -> None:
         row = answer.collection
         first, count = row.get("first_image") or 1, row.get("images") or 0
-        if row.get("technique") == "em" or count < 1:
-            self._frame.param.update(
-                src="", image=None, message="Movies are not drawn here yet." if row.get("technique") == "em" else "This collection has no images."
-            )
+        if not _drawn(row):
             self._plot.mark(None)
             return
         image = self._place.image if self._place.image is not None else first
@@ -231,6 +240,11 @@ class CollectionView:
         self._results.send_rows(want.seq, 0, [_result(n, row) for n, row in enumerate(found)], len(found), True)
 
 
+def _drawn(row: Row) -> bool:
+    """Whether the collection has frames to draw: movies of a microscope have a viewer of their own."""
+    return row.get("technique") != "em" and (row.get("images") or 0) > 0
+
+
 def _tiles(answer: Answer, technique: str) -> list[Block]:
     row = answer.collection
     tiles = [b.tile("Images", number(row.get("images"), 0))]
@@ -249,10 +263,10 @@ def _tiles(answer: Answer, technique: str) -> list[Block]:
         tiles.append(
             b.tile(
                 "Best result",
-                number(best.get("resolution_high"), 2),
+                number((best.get("overall") or {}).get("high"), 2),
                 "Å",
                 "good",
-                f"{space_group(best.get('space_group'))} · {best.get('program') or ''}",
+                f"{space_group(best.get('space_group'))} · {best.get('name') or ''}",
             )
         )
     return tiles
@@ -266,22 +280,23 @@ def _result(n: int, row: Row) -> Row:
     badges = [b.badge(words, tone)]
     if row.get("best"):
         badges.insert(0, b.badge("best", "good", "Chosen by the rule: highest resolution, then completeness, then newest"))
-    low, high = row.get("resolution_low"), row.get("resolution_high")
+    overall, outer = row.get("overall") or {}, row.get("outer") or {}
+    low, high = overall.get("low"), overall.get("high")
     cell = [row.get(name) for name in ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")]
     return {
         "id": n,
-        "program": row.get("program"),
+        "program": row.get("name"),
         "status": badges,
         "space_group": space_group(row.get("space_group")) if row.get("space_group") else None,
         "cell": cell if any(value is not None for value in cell) else None,
         "resolution": f"{number(low, 1)} – {number(high, 2)}" if high is not None else None,
-        "r_meas": row.get("r_meas"),
-        "i_over_sigma": row.get("i_over_sigma"),
-        "cc_half": row.get("cc_half"),
-        "outer_cc_half": (row.get("outer") or {}).get("cc_half"),
-        "completeness": row.get("completeness"),
-        "multiplicity": row.get("multiplicity"),
-        "unique": row.get("unique"),
+        "r_meas": overall.get("r_meas"),
+        "i_over_sigma": overall.get("i_over_sigma"),
+        "cc_half": overall.get("cc_half"),
+        "outer_cc_half": outer.get("cc_half"),
+        "completeness": overall.get("completeness"),
+        "multiplicity": overall.get("multiplicity"),
+        "unique": overall.get("unique"),
         "end": row.get("end"),
         "message": row.get("message"),
     }

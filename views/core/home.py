@@ -96,7 +96,8 @@ class Home:
         desk = self._desk
         badges = [b.badge("live", "good")] if tense == "now" else []
         if row.get("collections"):
-            badges.append(b.badge(f"{row['collections']} collections", "quiet"))
+            n = row["collections"]
+            badges.append(b.badge(f"{n} collection{'s' * (n != 1)}", "quiet"))
         detail = " · ".join(part for part in (row.get("beamline"), row.get("title"), row.get("people")) if part)
         link = (
             desk.link(places.visit(row["proposal"], row["number"]))

@@ -26,8 +26,8 @@ TABS = (("visits", "Sessions"), ("samples", "Samples"), ("shipments", "Shipments
 VISITS = (
     Column("name", "Session", kind="link", width=110, fixed=True),
     Column("beamline", "Beamline", width=90),
-    Column("start", "Start", kind="time", width=140),
-    Column("end", "End", kind="time", width=140),
+    Column("start", "Start", kind="time", width=156),
+    Column("end", "End", kind="time", width=156),
     Column("collections", "Collections", kind="number", digits=0, filter="number", width=96),
     Column("local_contact", "Local contact", width=160),
     Column("title", "Title", width=180, default=False),
@@ -77,8 +77,8 @@ class ProposalView:
             label="Samples", noun=("sample", "samples"),
             empty=("No samples", "Samples appear here once a shipment holds them."),
         )  # fmt: skip
-        self.parts: list[Viewable] = [self._head, self._visits.table, self._samples.table, self._below]
-        self.spans = [12, 12, 12, 12]
+        self.parts: list[Viewable] = [self._head, self._below]
+        self.spans = [12, 12]
         self._reading: Reading[Answer] = Reading(desk, self._tell, self._fail)
 
     def show(self, place: Place) -> None:
@@ -90,8 +90,8 @@ class ProposalView:
         self._name, self._tab, self._place = name, tab, place
         desk.pulse.watch(None)
         desk.head(name, (("Proposals", places.proposals()), (name, None)))
-        self._visits.table.visible = self._samples.table.visible = False
-        self._below.set([b.loading(4)] if tab in {"shipments", "people"} else [])
+        self._below.set([b.loading(4)])
+        self._arrange(self._below)
 
         def ask(reader: Reader) -> Answer:
             found = proposals.proposal(reader, name)
@@ -132,24 +132,28 @@ class ProposalView:
             ]
         )
         listing = self._place.listing
-        self._visits.table.visible = tab == "visits"
-        self._samples.table.visible = tab == "samples"
         if tab == "visits":
+            self._arrange(self._visits.table)
             self._visits.show(lambda r, asked, o, n: visits.visits_of(r, key, asked, o, n), listing)
-            self._below.set([])
         elif tab == "samples":
+            self._arrange(self._samples.table)
             self._samples.show(lambda r, asked, o, n: proposals.samples(r, key, asked, o, n), listing)
-            self._below.set([])
         elif tab == "shipments":
             self._below.set(shipment_blocks(answer.tree or []))
         else:
             self._below.set(people_blocks(answer.people))
+
+    def _arrange(self, below: Viewable) -> None:
+        if self.parts[1] is not below:
+            self.parts = [self._head, below]
+            self._desk.redraw()
 
     def _fail(self, problem: Problem) -> None:
         self._head.set(
             [b.heading(self._name or "Proposal", 1), b.problem(problem.title, problem.text, problem.reference)]
         )
         self._below.set([])
+        self._arrange(self._below)
 
     def _draw_visit(self, row: Row) -> Row:
         link = self._desk.link(places.visit(row["proposal"], row["number"])) if row.get("number") is not None else None

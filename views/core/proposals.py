@@ -21,7 +21,7 @@ COLUMNS = (
     Column("pi", "Principal investigator", width=190),
     Column("state", "State", width=80),
     Column("visits", "Sessions", kind="number", digits=0, filter="number", width=90),
-    Column("last_visit", "Last session", kind="time", width=140),
+    Column("last_visit", "Last session", kind="time", width=156),
     Column("beamlines", "Beamlines", sortable=False, filter="none", width=150),
 )
 

@@ -131,17 +131,14 @@ class VisitView:
             if part
         )
         blocks = [b.heading(self._name or "", 1, detail, badges)]
-        facts = [
-            (label, value)
-            for label, value in (
-                ("Local contact", found.get("local_contact")),
-                ("People", people),
-                ("Comments", found.get("comments")),
-            )
+        lines = [
+            f"{label}: {value}"
+            for label, value in (("Local contact", found.get("local_contact")), ("People", people))
             if value
         ]
-        if facts:
-            blocks.append(b.facts(None, [b.fact(label, str(value)) for label, value in facts], columns=len(facts)))
+        blocks += [b.text(line, quiet=True) for line in lines]
+        if found.get("comments"):
+            blocks.append(b.text(str(found["comments"])))
         if len(held) > 1 or wanted:
             shown = held if held else [BY_KEY[key]]
             blocks.append(
@@ -159,11 +156,10 @@ class VisitView:
     def _show_list(self, key: str | None) -> None:
         if key is not None and key not in self._lists:
             self._lists[key] = Collections(self._desk, BY_KEY[key], self._desk.relist)
-            self.parts.append(self._lists[key].table)
-            self.spans.append(12)
+        shown: list[Viewable] = [self._head] if key is None else [self._head, self._lists[key].table]
+        if shown != self.parts:
+            self.parts, self.spans = shown, [12] * len(shown)
             self._desk.redraw()
-        for other, held in self._lists.items():
-            held.table.visible = other == key
         self._current = key
         if key is not None and self._id is not None:
             self._lists[key].show(self._id, self._place.listing)

@@ -11,7 +11,7 @@ from views.techniques.technique import Technique
 
 COLUMNS = (
     Column("id", "Collection", kind="link", filter="number", width=92, fixed=True, title="Number of the collection in ISPyB"),
-    Column("start", "Time", kind="time", filter="text", width=132, title="Start"),
+    Column("start", "Time", kind="time", filter="text", width=156, title="Start"),
     Column("sample", "Sample", width=130),
     Column("protein", "Protein", width=90, title="Acronym"),
     Column("kind", "Type", width=110, title="Type of experiment"),

@@ -42,15 +42,24 @@ def processing_badges(row: Row) -> list[b.Block]:
 
 
 COLUMNS = (
+    Column("id", "Collection", kind="number", digits=0, align="left", filter="number", width=92, fixed=True, title="Number of the collection in ISPyB"),
     Column("thumb", "", kind="thumb", sortable=False, filter="none", width=64, title="Crystal snapshot"),
-    Column("id", "Collection", kind="link", filter="number", width=92, fixed=True, title="Number of the collection in ISPyB"),
-    Column("start", "Time", kind="time", filter="text", width=132, title="Start"),
+    Column("start", "Time", kind="time", filter="text", width=156, title="Start"),
     Column("sample", "Sample", width=120),
     Column("protein", "Protein", width=90, title="Acronym"),
     Column("prefix", "Prefix", width=140),
     Column("number", "Run", kind="number", digits=0, filter="number", width=52, title="Run number of the prefix"),
     Column("kind", "Type", width=96, title="Type of experiment"),
     Column("status", "Status", kind="badge", filter="text", width=90),
+    Column("programs", "Processing", kind="badge", sortable=False, filter="none", width=104, title="Pipelines: succeeded, failed, running"),
+    Column("best_space_group", "Space group", width=100, title="Best result"),
+    Column("best_resolution_high", "Best res.", "Å", kind="number", digits=2, filter="number", width=76, title="High-resolution limit of the best result"),
+    Column("best_r_meas", "Rmeas", "%", kind="number", digits=1, filter="number", width=66, title="Best result, overall"),
+    Column("best_cc_half", "CC½", kind="number", digits=3, filter="number", width=62, title="Best result, overall"),
+    Column("best_completeness", "Compl.", "%", kind="number", digits=1, filter="number", width=66, title="Completeness of the best result, overall"),
+    Column("best_i_over_sigma", "I/σ", kind="number", digits=1, filter="number", width=56, default=False, title="Best result, overall"),
+    Column("best_cell", "Cell", "Å, °", kind="cell", sortable=False, filter="none", width=190, title="Best result"),
+    Column("best_pipeline", "Pipeline", width=110, default=False, title="Of the best result"),
     Column("images", "Images", kind="number", digits=0, filter="number", width=70),
     Column("energy", "Energy", "keV", kind="number", digits=3, filter="number", width=76),
     Column("wavelength", "Wavelength", "Å", kind="number", digits=4, filter="number", width=92, default=False),
@@ -61,15 +70,6 @@ COLUMNS = (
     Column("axis_range", "Oscillation", "°", kind="number", digits=3, filter="number", width=86, default=False, title="Per image"),
     Column("rotation", "Rotation", "°", kind="number", digits=1, filter="number", width=76, title="In all"),
     Column("spots", "Spots", kind="number", digits=0, filter="number", width=62, default=False, title="Mean per image"),
-    Column("programs", "Processing", kind="badge", sortable=False, filter="none", width=104, title="Pipelines: succeeded, failed, running"),
-    Column("best_space_group", "Space group", width=100, title="Best result"),
-    Column("best_cell", "Cell", "Å, °", kind="cell", sortable=False, filter="none", width=190, title="Best result"),
-    Column("best_resolution_high", "Best res.", "Å", kind="number", digits=2, filter="number", width=76, title="High-resolution limit of the best result"),
-    Column("best_r_meas", "Rmeas", "%", kind="number", digits=1, filter="number", width=66, title="Best result, overall"),
-    Column("best_cc_half", "CC½", kind="number", digits=3, filter="number", width=62, title="Best result, overall"),
-    Column("best_completeness", "Compl.", "%", kind="number", digits=1, filter="number", width=66, title="Completeness of the best result, overall"),
-    Column("best_i_over_sigma", "I/σ", kind="number", digits=1, filter="number", width=56, default=False, title="Best result, overall"),
-    Column("best_pipeline", "Pipeline", width=110, default=False, title="Of the best result"),
     Column("template", "Template", width=180, default=False),
     Column("comments", "Comments", width=220),
 )
@@ -77,9 +77,9 @@ COLUMNS = (
 CARDS = CardLayout(
     title="prefix",
     thumb="thumb",
-    detail=("id", "start", "sample", "protein"),
-    badges=("status", "kind", "programs"),
-    numbers=("images", "resolution", "energy", "rotation", "best_space_group", "best_resolution_high", "best_r_meas", "best_completeness"),
+    detail=("id", "start", "sample", "protein", "kind"),
+    badges=("status", "programs"),
+    numbers=("images", "rotation", "resolution", "best_space_group", "best_resolution_high", "best_completeness"),
 )
 
 
@@ -91,7 +91,6 @@ def draw(desk: Desk, row: Row) -> Row:
     snapshot = desk.snapshot(key) if row.get("snapshot") else None
     return row | {
         "_link": link,
-        "id": key,
         "thumb": {
             "src": snapshot,
             "alt": f"Crystal of collection {key}",
