@@ -224,7 +224,7 @@ class CollectionView:
             image=image,
             first_image=first,
             last_image=first + count - 1,
-            label=f"Image {image}",
+            label=row.get("template") or "",
         )
         self._plot.mark(image)
 

@@ -131,14 +131,17 @@ class VisitView:
             if part
         )
         blocks = [b.heading(self._name or "", 1, detail, badges)]
-        lines = [
+        line = " · ".join(
             f"{label}: {value}"
-            for label, value in (("Local contact", found.get("local_contact")), ("People", people))
+            for label, value in (
+                ("Local contact", found.get("local_contact")),
+                ("People", people),
+                ("Comment", found.get("comments")),
+            )
             if value
-        ]
-        blocks += [b.text(line, quiet=True) for line in lines]
-        if found.get("comments"):
-            blocks.append(b.text(str(found["comments"])))
+        )
+        if line:
+            blocks.append(b.text(line, quiet=True))
         if len(held) > 1 or wanted:
             shown = held if held else [BY_KEY[key]]
             blocks.append(

@@ -60,6 +60,7 @@ class Collections:
             on_want=self._want,
             on_open=self._open,
             on_state=self._state,
+            key="key",
             cards=technique.cards,
             label=f"{technique.label} collections",
             noun=("collection", "collections"),

@@ -40,8 +40,12 @@ CARDS = CardLayout(
 
 def draw(desk: Desk, row: Row) -> Row:
     """A row of the queries as the table draws it."""
+    key = row["id"]
+    link = desk.link(places.collection(key))
     return row | {
-        "_link": desk.link(places.collection(row["id"])),
+        "_link": link,
+        "key": key,
+        "id": {"text": str(key), "link": link},
         "status": status_badge(row.get("status"), row.get("run_status")),
     }
 

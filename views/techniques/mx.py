@@ -42,7 +42,7 @@ def processing_badges(row: Row) -> list[b.Block]:
 
 
 COLUMNS = (
-    Column("id", "Collection", kind="number", digits=0, align="left", filter="number", width=92, fixed=True, title="Number of the collection in ISPyB"),
+    Column("id", "Collection", kind="link", filter="number", width=92, fixed=True, title="Number of the collection in ISPyB"),
     Column("thumb", "", kind="thumb", sortable=False, filter="none", width=64, title="Crystal snapshot"),
     Column("start", "Time", kind="time", filter="text", width=156, title="Start"),
     Column("sample", "Sample", width=120),
@@ -91,6 +91,8 @@ def draw(desk: Desk, row: Row) -> Row:
     snapshot = desk.snapshot(key) if row.get("snapshot") else None
     return row | {
         "_link": link,
+        "key": key,
+        "id": {"text": str(key), "link": link},
         "thumb": {
             "src": snapshot,
             "alt": f"Crystal of collection {key}",

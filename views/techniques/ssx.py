@@ -53,8 +53,12 @@ CARDS = CardLayout(
 
 def draw(desk: Desk, row: Row) -> Row:
     """A row of the queries as the table draws it."""
+    key = row["id"]
+    link = desk.link(places.collection(key))
     return row | {
-        "_link": desk.link(places.collection(row["id"])),
+        "_link": link,
+        "key": key,
+        "id": {"text": str(key), "link": link},
         "status": status_badge(row.get("status"), row.get("run_status")),
         "programs": processing_badges(row),
         "best_space_group": space_group(row.get("best_space_group")) if row.get("best_space_group") else None,
