@@ -18,6 +18,7 @@ from views.parts.part import to_json
 from views.parts.plot import QualityPlot, thin
 from views.parts.ranges import Range, parse_range
 from views.parts.shell import Shell
+from views.parts.specimens import some_blocks
 from views.parts.table import CardLayout, Column, Table, TableState, Want
 
 THIN = "\u202f"
@@ -169,8 +170,6 @@ def test_a_block_leaves_out_what_it_does_not_have() -> None:
 
 
 def test_every_block_survives_json() -> None:
-    from views.parts.gallery import some_blocks
-
     made = some_blocks()
     assert json.loads(to_json(made)) == made
 

@@ -159,6 +159,12 @@ export function render(given) {
 
   model.on("body", fill)
   gone(() => stop.abort())
+  // Views that have just been built and not yet drawn cannot be measured: the old ones leaving must not make Bokeh try.
+  const {view} = given
+  const resized = view.after_resize
+  view.after_resize = function () {
+    if (this.child_views.every((child) => !this._child_rendered || this._child_rendered.get(child))) resized.call(this)
+  }
   guard(model.document, bar, () => content, stop.signal)
   draw({...content, replace: true})
   fill()
