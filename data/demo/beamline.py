@@ -144,6 +144,7 @@ class MxRun:
         self._programs: dict[str, int] = {}
         self._waiting = list(_PROCESSING)
         self._columns: list[list[Any]] = []
+        self._by_program: dict[str, int] = {}
 
     @property
     def finished(self) -> bool:
@@ -217,6 +218,12 @@ class MxRun:
         series = Series(self.seed, "decay", self.images, max(sample.best, self._resolution * 0.95), degrees=width)
         self._columns = [list(column) for column in series.columns()]
         self._width = width
+        if site.demands(ImageQuality, _BY_PROGRAM):
+            # Some sites keep which spot finder it was.
+            self._by_program = {_BY_PROGRAM: site.insert(
+                Program, collection_hint=self.collection_id, name="dozor", status="1", start=self._began,
+                recorded=self._began,
+            )}  # fmt: skip
         if self._directory is not None:
             self._files(shown, self._directory / folder)
         return f"collection {self.collection_id} has begun: {self.images} images of {sample.name}"
@@ -242,7 +249,7 @@ class MxRun:
             dict(zip(Series.NAMES, values, strict=True), collection_id=self.collection_id)
             for values in zip(*(column[self.done : due] for column in self._columns), strict=True)
         ]
-        self._site.insert_all(ImageQuality, rows)
+        self._site.insert_all(ImageQuality, rows, self._by_program)
         self.done = due
         return [f"{due} of {self.images} images"]
 
@@ -347,5 +354,6 @@ class MxRun:
         )
 
 
+_BY_PROGRAM = "autoProcProgramId"
 _LINKS = {"auto_proc_id", "scaling_id", "integration_id"}
 

@@ -176,8 +176,8 @@ class _Shoot:
             **{f"snapshot_{place}": path for place, path in enumerate(snapshots, 1)},
         )  # fmt: skip
         collection_id = rows.add(Collection, **row)
-        if self.visit.name == "mx415-1" and collection_id % 3 == 0:
-            rows.of(Collection)[-1]["comments"] = random.choice((*HOSTILE, LONG_COMMENT))
+        if self.visit.proposal.name == "mx415" and self.visit.mark == "past" and collection_id % 9 == 0:
+            rows.of(Collection)[-1]["comments"] = (*HOSTILE, LONG_COMMENT)[collection_id // 9 % 13]
         if mesh:
             rows.add(GridInfo, group_id=group_id, steps_x=float(across), steps_y=float(down),
                      step_x=0.02, step_y=0.02)  # fmt: skip

@@ -83,18 +83,19 @@ def statistics(
     lower = 4.0 if space_group.endswith(("P 4", "P 1", "P 3")) and space_group != sample.form.space_group else 1.0
     turn = taken.images * taken.degrees
     complete = min(1.0, turn / (120.0 if sample.form.laue <= 4 else 75.0)) * random.uniform(0.985, 1.0)
-    multiplicity = max(1.05, turn * sample.form.laue * sample.form.centring / 720 / lower)
+    # A reflection crosses the Ewald sphere twice in a turn.
+    multiplicity = max(1.05, turn * sample.form.laue / 180 / lower)
     noise = random.uniform(0.035, 0.075) / max(taken.quality, 0.2)
     rows = []
     for shell, low, high, weak in (
-        ("overall", random.uniform(38, 72), limit, 0.35),
+        ("overall", random.uniform(38, 72), limit, 0.27),
         ("innerShell", random.uniform(38, 72), limit * 2.72, 0.03),
         ("outerShell", limit * 1.025, limit, 1.0),
     ):
         unique = max(50, round(sample.form.unique(high, low) * lower * complete))
-        merge = noise * (1 + 18 * weak**2) * random.uniform(0.85, 1.2)
+        merge = noise * (1 + 14 * weak**2) * random.uniform(0.85, 1.2)
         half = 1 - 0.55 * weak**2.2 * random.uniform(0.5, 1.5) - 0.001
-        mult = multiplicity * (1 - 0.25 * weak**3)
+        mult = max(1.0, multiplicity * (1 - 0.25 * weak**3))
         row: Row = {
             "shell": shell,
             "low": round(low, 2),

@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,11 @@ class Rows:
         keys = primary_keys(mapped)
         if len(keys) == 1:
             values.setdefault(keys[0], len(rows) + 1)
-        rows.append(values)
+        # ISPyB keeps whole seconds.
+        rows.append({
+            name: value.replace(microsecond=0) if isinstance(value, datetime) else value
+            for name, value in values.items()
+        })  # fmt: skip
         return values[keys[0]] if len(keys) == 1 else 0
 
     def of(self, mapped: type[Table]) -> list[Row]:

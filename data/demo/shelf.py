@@ -4,6 +4,8 @@ import json
 import os
 import re
 import sqlite3
+import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
@@ -16,15 +18,21 @@ from data.demo.recipe import Recipe
 from data.demo.writers import whole
 
 STORED = "/simulated"
+_LOOK_EVERY = 20
+_FRESH = 180.0  # seconds: longer than anybody reads one file
+_REMADE = {".h5", ".cbf", ".jpg", ".json"}
 _FRAMES = re.compile(r"(?P<stem>[\w.+-]{1,150}_\d{1,5})_(?:master\.h5|data_\d{6}\.h5|\d{4}\.cbf)", re.ASCII)
 
 
 class Shelf:
-    """The files under ``root``; ``index`` is the SQLite file that knows them. Makes absent files when asked."""
+    """The files under ``root``; ``index`` is the SQLite file that knows them. Makes absent files when asked, and
+    removes those longest unread when they hold more than ``most`` bytes: they can be made again."""
 
-    def __init__(self, root: Path, index: Path) -> None:
+    def __init__(self, root: Path, index: Path, most: int = 260_000_000) -> None:
         self.root = Path(os.path.realpath(root))
         self._index = index
+        self._most = most
+        self._made = 0
 
     def fill(self, plan: Plan) -> None:
         """Write the index."""
@@ -59,9 +67,34 @@ class Shelf:
             return path.parent.is_dir() and render.make_missing(path)
         what, damage = found
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._made += 1
+        if self._made % _LOOK_EVERY == 0:
+            self.prune()
         if damage is not None and path.name.endswith(("_master.h5", ".cbf")):
             return _spoil(path, damage)
         return _frames(path, frames["stem"], what) if frames else _picture(path, what)
+
+    def prune(self) -> int:
+        """Remove what is longest unread until ``most`` bytes are left, but nothing of the last minutes.
+
+        Returns the bytes freed.
+        """
+        found: list[tuple[float, int, Path]] = []
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                path = Path(folder, name)
+                if path.suffix in _REMADE and not name.startswith("."):
+                    with suppress(OSError):
+                        status = path.stat()
+                        found.append((max(status.st_atime, status.st_mtime), status.st_size, path))
+        total = sum(size for _, size, _ in found)
+        freed = 0
+        for read, size, path in sorted(found):
+            if total - freed <= self._most or time.time() - read < _FRESH:
+                break
+            path.unlink(missing_ok=True)
+            freed += size
+        return freed
 
     def _look_up(self, key: str) -> tuple[dict[str, Any], str | None] | None:
         connection = sqlite3.connect(self._index, timeout=5)

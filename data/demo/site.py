@@ -41,12 +41,22 @@ class Site:
         """Insert one row; returns the key that the database gave it, or 0 where it has none of its own."""
         return self.insert_all(mapped, [values])
 
-    def insert_all(self, mapped: type[Table], rows: list[dict[str, Any]]) -> int:
-        """Insert rows with the same attributes. Returns the key of a single one."""
+    def demands(self, mapped: type[Table], column: str) -> bool:
+        """Whether the site's table has that column, which we do not map, and insists on a value in it."""
+        found = self._table(mapped).c.get(column) if self.has(mapped) else None
+        return found is not None and not found.nullable and found.server_default is None
+
+    def insert_all(
+        self, mapped: type[Table], rows: list[dict[str, Any]], more: Mapping[str, Any] | None = None
+    ) -> int:
+        """Insert rows with the same attributes. Returns the key of a single one.
+
+        ``more``: values by the site's own column names, the same for all.
+        """
         if not rows or not self.has(mapped):
             return 0
         table = self._table(mapped)
-        ready = [self._demanded(table, self._named(mapped, row)) for row in rows]
+        ready = [self._demanded(table, {**self._named(mapped, row), **(more or {})}) for row in rows]
         with self.engine.connect() as connection:
             if len(ready) > 1:
                 connection.execute(insert(table), ready)
