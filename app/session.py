@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import panel as pn
 
 from app.live import BrowserPulse
-from app.services import Services
 from app.screens import VIEWS, jump
+from app.services import Services
 from auth.identity import Identity, current_identity
 from views.desk import Desk, Words
 from views.page import Page
@@ -54,6 +54,7 @@ def open_session(shared: Services) -> Shell:
         site={"name": settings.site.name, "demo": settings.site.demo},
         logout=f"{prefix}/logout",
         ping=f"{prefix}/auth/ping",
+        csrf=f"{prefix}/auth/form",
         login=f"{prefix}/login",
     )
     page = Page(shell, desk, VIEWS, jump)

@@ -1,9 +1,9 @@
 """The page of one browser: the shell, and the view that the place asks for."""
 
 from collections.abc import Callable, Mapping, Sequence
-from panel.viewable import Viewable
-
 from dataclasses import replace
+
+from panel.viewable import Viewable
 
 from views import place as places
 from views.desk import Crumb, Desk
@@ -12,7 +12,7 @@ from views.parts.shell import Shell
 from views.place import Place, from_query, to_query
 from views.problem import problem_of
 from views.reading import Reading
-from views.view import View
+from views.view import Span, View
 
 Views = Mapping[str, Callable[[Desk], View]]
 
@@ -132,7 +132,7 @@ class Failed:
     def __init__(self, error: Exception) -> None:
         what = problem_of(error)
         self.parts: list[Viewable] = [Blocks([problem(what.title, what.text, what.reference)])]
-        self.spans: list[int] = [12]
+        self.spans: list[Span] = [12]
 
     def show(self, place: Place) -> None:
         """Nothing more to show."""

@@ -6,6 +6,9 @@ from panel.viewable import Viewable
 
 from views.place import Place
 
+Span = int | tuple[int, int]
+"""Width in twelfths of the page, or (width, rows of the page that it reaches over)."""
+
 
 class View(Protocol):
     """One screen, built once per browser; ``parts`` stay, their contents change.
@@ -15,7 +18,7 @@ class View(Protocol):
     """
 
     parts: list[Viewable]
-    spans: list[int]
+    spans: list[Span]
 
     def show(self, place: Place) -> None:
         """Show this place."""

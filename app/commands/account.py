@@ -4,10 +4,9 @@ import argparse
 import getpass
 import sys
 
+from app.settings import Settings
 from auth.accounts import AccountError, add_account, disable_account, set_password
 from auth.store import Store
-
-from app.settings import Settings
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:

@@ -42,9 +42,7 @@ class Setting:
 def polarisation(x: Floats, y: Floats, z: Floats) -> Floats:
     """Share of the intensity scattered towards (x, y, z) that polarisation leaves."""
     squares = x * x + y * y + z * z
-    return np.asarray(
-        _POLARISATION * (1 - x * x / squares) + (1 - _POLARISATION) * (1 - y * y / squares)
-    )
+    return np.asarray(_POLARISATION * (1 - x * x / squares) + (1 - _POLARISATION) * (1 - y * y / squares))
 
 
 def transmission(x: NDArray[Any], y: NDArray[Any]) -> Floats:
@@ -101,7 +99,7 @@ def brightness_codes(setting: Setting) -> NDArray[np.uint8]:
         squares = x * x + y * y
         away = squares + np.float32(setting.distance**2)
         cosine = np.float32(setting.distance) / np.sqrt(away)
-        place = np.minimum(np.sqrt(2 * (1 - cosine)) * scale, 8191).astype(np.int32)
+        place = np.minimum(np.sqrt(np.maximum(2 * (1 - cosine), 0)) * scale, 8191).astype(np.int32)
         expected = plain[place]
         if setting.ice:
             # The unevenness around the ring is smooth: every eighth pixel is enough.

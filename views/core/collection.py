@@ -20,24 +20,30 @@ from views.problem import Problem
 from views.reading import Reading
 from views.techniques import BY_KEY, TECHNIQUES
 from views.techniques.mx import status_badge
+from views.view import Span
 
 Row = dict[str, Any]
 
+def _column(*words: str, **options: Any) -> Column:
+    # A handful of rows in the order of the rule: nothing to sort or to filter.
+    return Column(*words, **options, sortable=False, filter="none")
+
+
 RESULTS = (
-    Column("program", "Pipeline", width=170, fixed=True),
-    Column("status", "Status", kind="badge", width=96),
-    Column("space_group", "Space group", width=104),
-    Column("cell", "Cell", "Å, °", kind="cell", width=200),
-    Column("resolution", "Resolution", "Å", width=110, align="right"),
-    Column("r_meas", "Rmeas", "%", kind="number", digits=1, width=74, title="Overall"),
-    Column("i_over_sigma", "I/σ", kind="number", digits=1, width=64, title="Overall"),
-    Column("cc_half", "CC½", kind="number", digits=3, width=68, title="Overall"),
-    Column("outer_cc_half", "CC½ outer", kind="number", digits=3, width=84, title="Outer shell"),
-    Column("completeness", "Compl.", "%", kind="number", digits=1, width=74, title="Overall"),
-    Column("multiplicity", "Mult.", kind="number", digits=1, width=64, title="Overall"),
-    Column("unique", "Unique", kind="number", digits=0, width=78, title="Unique reflections, overall"),
-    Column("end", "Finished", kind="time", width=136),
-    Column("message", "Message", width=240),
+    _column("program", "Pipeline", width=170, fixed=True),
+    _column("status", "Status", kind="badge", width=156),
+    _column("space_group", "Space group", width=104),
+    _column("cell", "Cell", "Å, °", kind="cell", width=290),
+    _column("resolution", "Resolution", "Å", width=110, align="right"),
+    _column("r_meas", "Rmeas", "%", kind="number", digits=1, width=74, title="Overall"),
+    _column("i_over_sigma", "I/σ", kind="number", digits=1, width=64, title="Overall"),
+    _column("cc_half", "CC½", kind="number", digits=3, width=68, title="Overall"),
+    _column("outer_cc_half", "CC½ outer", kind="number", digits=3, width=84, title="Outer shell"),
+    _column("completeness", "Compl.", "%", kind="number", digits=1, width=74, title="Overall"),
+    _column("multiplicity", "Mult.", kind="number", digits=1, width=64, title="Overall"),
+    _column("unique", "Unique", kind="number", digits=0, width=78, title="Unique reflections, overall"),
+    _column("end", "Finished", kind="time", width=136),
+    _column("message", "Message", width=240),
 )
 
 
@@ -69,11 +75,12 @@ class CollectionView:
             label="Processing results",
             noun=("result", "results"),
             empty=("No processing yet", "Results appear here by themselves as pipelines finish."),
-            height=220,
+            tools=False,
+            height=260,
         )
         self._facts = Blocks()
         self.parts: list[Viewable] = [self._head]
-        self.spans = [12]
+        self.spans: list[Span] = [12]
         self._reading: Reading[Answer] = Reading(desk, self._tell, self._fail)
         self._again: Reading[Answer] = Reading(desk, self._retell, self._late)
 
@@ -115,16 +122,15 @@ class CollectionView:
         )
 
     def _arrange(self, answer: Answer | None) -> None:
-        """Lay out the parts that this collection needs."""
-        parts: list[tuple[Viewable, int]] = [(self._head, 12)]
+        """Lay out the parts that this collection needs: the frame on the left, plot and snapshots beside it."""
+        parts: list[tuple[Viewable, Span]] = [(self._head, 12)]
         if answer is not None:
-            if _drawn(answer.collection):
-                parts += [(self._frame, 7), (self._side, 5)]
-            else:
-                parts.append((self._side, 12))
-            if len(answer.quality["image"]):
-                parts.append((self._plot.view, 12))
-            parts += [(self._results, 12), (self._facts, 12)]
+            drawn, plotted = _drawn(answer.collection), len(answer.quality["image"]) > 0
+            if drawn:
+                parts.append((self._frame, (7, 2) if plotted else 7))
+            if plotted:
+                parts.append((self._plot.view, 5 if drawn else 12))
+            parts += [(self._side, 5 if drawn else 12), (self._results, 12), (self._facts, 12)]
         shown = [part for part, _ in parts]
         if shown != self.parts:
             self.parts, self.spans = shown, [span for _, span in parts]

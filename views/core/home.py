@@ -1,9 +1,9 @@
 """Home: visits now and next, and what changed since one was last here."""
 
-from panel.viewable import Viewable
-
 from dataclasses import dataclass
 from typing import Any
+
+from panel.viewable import Viewable
 
 from data.core import changes, visits
 from data.reader import Reader
@@ -15,6 +15,7 @@ from views.parts.text import when
 from views.place import Place
 from views.problem import Problem
 from views.reading import Reading
+from views.view import Span
 
 Row = dict[str, Any]
 
@@ -36,7 +37,7 @@ class Home:
         self._desk = desk
         self._blocks = Blocks([b.loading(6)])
         self.parts: list[Viewable] = [self._blocks]
-        self.spans = [12]
+        self.spans: list[Span] = [12]
         self._reading: Reading[Answer] = Reading(desk, self._tell, self._fail)
 
     def show(self, place: Place) -> None:

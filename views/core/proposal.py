@@ -1,12 +1,11 @@
 """One proposal: its visits, samples, shipments and people."""
 
-from panel.viewable import Viewable
-
 from dataclasses import dataclass
 from typing import Any
 
+from panel.viewable import Viewable
+
 from data.core import proposals, shipments, visits
-from data.lists import Asked, Page
 from data.reader import Reader
 from views import place as places
 from views.core.listing import Listing
@@ -18,6 +17,7 @@ from views.parts.text import number
 from views.place import Place
 from views.problem import Problem
 from views.reading import Reading
+from views.view import Span
 
 Row = dict[str, Any]
 
@@ -78,7 +78,7 @@ class ProposalView:
             empty=("No samples", "Samples appear here once a shipment holds them."),
         )  # fmt: skip
         self.parts: list[Viewable] = [self._head, self._below]
-        self.spans = [12, 12]
+        self.spans: list[Span] = [12, 12]
         self._reading: Reading[Answer] = Reading(desk, self._tell, self._fail)
 
     def show(self, place: Place) -> None:

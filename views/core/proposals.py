@@ -12,6 +12,7 @@ from views.parts import blocks as b
 from views.parts.blocks import Blocks
 from views.parts.table import Column, Key
 from views.place import Place
+from views.view import Span
 
 Row = dict[str, Any]
 
@@ -43,7 +44,7 @@ class Proposals:
             empty=("No proposals", "You are on no proposal and no session yet. Ask the principal investigator to add you."),
         )
         self.parts: list[Viewable] = [self._head, self._listing.table]
-        self.spans = [12, 12]
+        self.spans: list[Span] = [12, 12]
 
     def show(self, place: Place) -> None:
         """Show the list as the link says."""

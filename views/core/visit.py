@@ -1,9 +1,9 @@
 """One visit: who, when, where, and its collections by technique."""
 
-from panel.viewable import Viewable
-
 from dataclasses import dataclass
 from typing import Any
+
+from panel.viewable import Viewable
 
 from data.core import visits
 from data.reader import Reader
@@ -17,6 +17,7 @@ from views.problem import Problem
 from views.reading import Reading
 from views.techniques import BY_KEY, TECHNIQUES
 from views.techniques.collections import Collections
+from views.view import Span
 
 Row = dict[str, Any]
 _MOST_NAMES = 8
@@ -44,7 +45,7 @@ class VisitView:
         self._head = Blocks([b.loading(2)])
         self._lists: dict[str, Collections] = {}
         self.parts: list[Viewable] = [self._head]
-        self.spans = [12]
+        self.spans: list[Span] = [12]
         self._reading: Reading[Answer] = Reading(desk, self._tell, self._fail)
         self._again: Reading[Answer] = Reading(desk, self._retell, self._ignore)
 

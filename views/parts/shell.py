@@ -37,7 +37,7 @@ class Shell(Part):
     busy = param.Boolean(default=False)
     notices = param.List(default=[], doc="[{kind: info|good|warn|bad, text}]")
     logout = param.String(default="", doc="Address that a log-out form is posted to; none: no button.")
-    csrf = param.String(default="", doc="Token that the log-out form carries.")
+    csrf = param.String(default="", doc="Address that answers {csrf}, the token of the log-out form.")
     ping = param.String(default="", doc="Address that answers 200 while signed in, 401 after.")
     login = param.String(default="/login", doc="Where a browser goes that is no longer signed in.")
     search = param.String(default=None, allow_None=True, doc="Query string that the address bar shows.")

@@ -91,7 +91,7 @@ class Table(Part):
     Calls, all with a stranger's input: ``on_want(Want)``, to be answered with ``send_rows`` or
     ``fail``; ``on_open(key)``; ``on_select(keys)``; ``on_state(TableState)``. ``key`` names the
     row's identity; a row's ``_link`` is its address. ``noun`` is one and many of what is listed.
-    ``height`` in pixels, or 0 for the rest of the window.
+    ``height`` in pixels, or 0 for the rest of the window. ``tools`` false leaves out search, filters and chooser.
     """
 
     def __init__(
@@ -110,6 +110,7 @@ class Table(Part):
         empty: tuple[str, str] = ("Nothing here yet", ""),
         page: int = 100,
         height: int = 0,
+        tools: bool = True,
         **params: Any,
     ) -> None:
         super().__init__(**params)
@@ -125,6 +126,7 @@ class Table(Part):
             "empty": list(empty),
             "page": min(page, MOST_ROWS),
             "tall": height,
+            "tools": tools,
         }
         self._state = self._allowed(state or TableState())
 

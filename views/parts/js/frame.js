@@ -98,15 +98,18 @@ export function render(given) {
       clearTimeout(slow)
     }
   }
-  /** Up to the value that 99.9 % of the pixels stay below. */
+  /** Up to the value that 99.9 % of the pixels stay below, but well above the background, so that noise stays pale. */
   function contrast() {
     const bins = new Uint32Array(256)
     for (const code of codes?.data ?? []) bins[code]++
     const all = bins.subarray(0, MASKED).reduce((a, b) => a + b, 0)
-    let seen = 0
-    let top = 0
-    while (top < TOP && (seen += bins[top]) < 0.999 * all) top++
-    range = {low: 0, high: Math.max(top, 2)}
+    const at = (share) => {
+      let seen = 0
+      let code = 0
+      while (code < TOP && (seen += bins[code]) < share * all) code++
+      return code
+    }
+    range = {low: 0, high: Math.min(TOP, Math.max(at(0.999), 3 * at(0.5) + 6))}
   }
   function colour() {
     if (!codes) return

@@ -1,6 +1,7 @@
 // What the page does when the connection breaks: say so, ask whether we are still signed in, come back by itself.
 
 const PERIOD = 2500
+const ACTIVE = 60_000
 const PATIENCE = 4 // answers to ping without the connection being back, before the page is loaded again
 
 /** Show `bar` while the connection is lost; on a 401 from `ping` leave for the login page, which takes the data away. */
@@ -20,13 +21,21 @@ export function guard(doc, bar, content, signal) {
       location.replace(`${content().login || "/login"}?next=${next}`)
       return
     }
-    if (status === 200) {
+    if (status >= 200 && status < 300) {
       answered += 1
       if (answered >= PATIENCE) return location.reload()
       link?.deref()?.reconnect()
     }
     timer = setTimeout(ask, PERIOD)
   }
+  // Somebody at work stays signed in; a page that is only open does not.
+  let told = Date.now()
+  const active = () => {
+    if (Date.now() - told < ACTIVE || !content().ping) return
+    told = Date.now()
+    fetch(content().ping, {method: "POST", credentials: "same-origin"}).catch(() => {})
+  }
+  for (const kind of ["pointerdown", "keydown", "wheel"]) addEventListener(kind, active, {signal, passive: true, capture: true})
   doc?.on_event("connection_lost", (_, event) => {
     link = event?.connection ?? event?.cls_connection ?? link
     if (!bar.hidden) return

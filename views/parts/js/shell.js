@@ -64,8 +64,21 @@ export function render(given) {
     account.hidden = !name && !login
     account.replaceChildren(h("summary", {"aria-label": `Account of ${name || login}`}, icon("person"), h("span", {}, name || login)),
       h("div.menu", {}, h("strong", {}, name || login), login && h("span.quiet", {}, login),
-        own(content.logout) && h("form", {method: "post", action: content.logout},
-          h("input", {type: "hidden", name: "csrf", value: content.csrf ?? ""}), h("button", {type: "submit"}, "Sign out"))))
+        own(content.logout) && h("form", {method: "post", action: content.logout, onsubmit: signOut},
+          h("input", {type: "hidden", name: "csrf"}), h("button", {type: "submit"}, "Sign out"))))
+  }
+
+  /** The form needs the token that only a page of ours may read; without one it leads to the page that asks again. */
+  async function signOut(event) {
+    event.preventDefault()
+    const form = event.currentTarget
+    try {
+      const answer = await fetch(content.csrf, {credentials: "same-origin", cache: "no-store"})
+      form.elements.csrf.value = (await answer.json()).csrf
+      form.submit()
+    } catch {
+      location.assign(content.logout)
+    }
   }
 
   function notice(item) {
@@ -85,7 +98,12 @@ export function render(given) {
     dress(model.document, true)
   }
   function spread() {
-    [...body.children].forEach((child, i) => child.style.setProperty("--span", String(content.spans?.[i] || 12)))
+    // A span is a width in twelfths, or [width, rows that it reaches over].
+    [...body.children].forEach((child, i) => {
+      const [wide, tall] = [content.spans?.[i] || 12].flat()
+      child.style.setProperty("--span", String(wide))
+      child.style.setProperty("--tall", String(tall || 1))
+    })
   }
 
   // -- address bar

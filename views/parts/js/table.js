@@ -7,7 +7,7 @@ const [{h, icon, talk, later, framed}, {Rows}, columnsOf, {shown, words, number}
 const ROW = 36
 const TALLEST = 12_000_000 // px; browsers stop laying out not far above
 const AHEAD = 12 // rows drawn beyond what is in sight
-const CARD = {width: 264, height: 250, gap: 12}
+const CARD = {width: 264, height: 272, gap: 12}
 
 export function render(given) {
   const {content, tell, root, gone} = talk(given, heard)
@@ -37,7 +37,7 @@ export function render(given) {
   const over = h("div.t-over", {hidden: true})
   const scroller = h("div.t-scroll", {tabindex: "0", role: "grid", "aria-multiselectable": "true", "aria-label": content.label}, head, body)
   const line = h("div.t-line", {hidden: true})
-  el.append(h("div.listing", {}, h("div.t-bar", {}, h("label.t-find", {}, icon("search"), finder), count, h("span.gap"), filterButton, choose, layoutButton), h("div.t-frame", {}, line, scroller, pill, over)))
+  el.append(h("div.listing", {}, h("div.t-bar", {hidden: content.tools === false}, h("label.t-find", {}, icon("search"), finder), count, h("span.gap"), filterButton, choose, layoutButton), h("div.t-frame", {}, line, scroller, pill, over)))
   let filtering = Object.keys(state.filters ?? {}).length > 0
   finder.value = state.search ?? ""
 

@@ -12,8 +12,7 @@ export function tree(block, kept) {
     const open = kept.get(key) ?? Boolean(item.expanded)
     const line = h("div.branch", {style: {"--level": String(level)}},
       items.length ? h("span.twist", {}, icon("chevron")) : h("span.twist"),
-      link("a", item.link, {tabindex: -1}, item.label), (item.badges ?? []).map(badge), item.detail && h("span.quiet", {}, item.detail),
-      items.length ? h("span.count", {}, items.length) : null)
+      link("a", item.link, {tabindex: -1}, item.label), (item.badges ?? []).map(badge), item.detail && h("span.quiet", {title: item.detail}, item.detail))
     const element = h("li", {role: "treeitem", tabindex: "-1", "aria-level": String(level), "aria-label": [item.label, item.detail].filter(Boolean).join(", ")}, line)
     const node = {element, items, key, level, link: line.querySelector("a[href]"), group: null}
     element.lensNode = node
