@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.access import Access
+from app.live import Pulses
 from app.settings import Settings
 from auth.store import Store
 from data.images.files import Files
@@ -26,6 +27,7 @@ class Services:
     feed: Feed
     poller: Poller
     access: Access
+    pulses: Pulses
     shared: Shared = field(default_factory=Shared)
     # Questions and files apart: a slow file server must not hold up the lists.
     questions: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(6, "question"))
@@ -67,5 +69,6 @@ def services(settings: Settings, files: Files | None = None) -> Services:
         feed,
         Poller(source, feed, seconds=settings.live.poll_seconds),
         Access(source, rights),
+        Pulses(feed),
         questions=ThreadPoolExecutor(settings.server.threads, "question"),
     )

@@ -25,13 +25,14 @@ class Page:
     ``jump(text)`` is asked when the jump box is sent and answers with hits (label, detail, place).
     """
 
-    def __init__(self, shell: Shell, desk: Desk, views: Views, jump: Callable[..., list[tuple[str, str, Place]]]) -> None:
+    def __init__(
+        self, shell: Shell, desk: Desk, views: Views, jump: Callable[..., list[tuple[str, str, Place]]]
+    ) -> None:
         self.shell, self.desk = shell, desk
         self._factories, self._jump = views, jump
         self._views: dict[str, View] = {}
         self._current: View | None = None
         self.place = Place()
-        self._version = 0
         desk.go, desk.head, desk.relist = self.go, self._head, self.relist
         desk.redraw = self._redraw
         self._hits: Reading[list[tuple[str, str, Place]]] = Reading(desk, self._suggest, self._no_hits)
@@ -63,16 +64,12 @@ class Page:
         elif before.page != place.page:
             self.shell.nav = self._nav(place)
         self._contained(view, lambda: view.show(place))
-        self._version = self.desk.pulse.version()
 
-    def tick(self) -> None:
-        """Called a few times a second: notice that the watched visit changed."""
-        version = self.desk.pulse.version()
-        if version != self._version:
-            self._version = version
-            view = self._current
-            if view is not None:
-                self._contained(view, view.beat)
+    def beat(self) -> None:
+        """The watched visit has changed."""
+        view = self._current
+        if view is not None:
+            self._contained(view, view.beat)
 
     def relist(self, listing: places.ListPlace) -> None:
         """The list on the page was sorted or filtered: the link follows, the history does not grow."""

@@ -224,9 +224,7 @@ def _lacks(settlement: Settlement) -> Iterator[Lack]:
             column = attribute.columns[0].name
             if column not in fit.absent:
                 continue
-            needed = column in keys or any(
-                one.class_ is kind and one.key == attribute.key for one in _MAIN_COLUMNS
-            )
+            needed = column in keys or any(one.class_ is kind and one.key == attribute.key for one in _MAIN_COLUMNS)
             cost = COSTS[kind] if needed else f"{attribute.key.replace('_', ' ')} stays empty"
             found.append(Lack(f"{kind.__tablename__}.{column}", cost, needed and kind in _MAIN))
     return iter(sorted(found, key=lambda lack: (not lack.main, lack.what)))

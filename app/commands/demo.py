@@ -19,6 +19,7 @@ from auth.accounts import add_account
 from auth.gate import DemoPerson
 from auth.store import Store
 from data.demo import facility
+from data.demo.people import DemoPerson as Somebody
 from data.images.files import Files
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         database=dataclasses.replace(settings.database, url=make_url(made.url), replica_url=None),
         store=dataclasses.replace(settings.store, url=make_url(f"sqlite:///{folder / 'lens.sqlite'}")),
         server=dataclasses.replace(settings.server, address="127.0.0.1", port=port, prefix="", public_url=""),
-        access=dataclasses.replace(settings.access, beamline_groups=made.rights.beamlines, everything=tuple(sorted(made.rights.everything))),
+        access=dataclasses.replace(
+            settings.access, beamline_groups=made.rights.beamlines, everything=tuple(sorted(made.rights.everything))
+        ),
     )
     shared = services(settings, Files(made.roots, made.mapping, made.on_missing))
     people = [DemoPerson(p.login, p.password, f"{p.name}, {p.who}: {p.sees}") for p in made.people]
@@ -72,7 +75,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _accounts(store: Store, people: Iterable[facility.DemoPerson]) -> None:
+def _accounts(store: Store, people: Iterable[Somebody]) -> None:
     for person in people:
         if store.account(person.login) is None:
             add_account(store, person.login, person.password, person.name)
@@ -93,5 +96,3 @@ def _free_port(first: int, *, chosen: bool) -> int | None:
                 continue
             return port
     return None
-
-

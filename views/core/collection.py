@@ -24,9 +24,10 @@ from views.view import Span
 
 Row = dict[str, Any]
 
-def _column(*words: str, **options: Any) -> Column:
+
+def _column(key: str, label: str, unit: str = "", **options: Any) -> Column:
     # A handful of rows in the order of the rule: nothing to sort or to filter.
-    return Column(*words, **options, sortable=False, filter="none")
+    return Column(key, label, unit, sortable=False, filter="none", **options)
 
 
 RESULTS = (
@@ -175,7 +176,13 @@ class CollectionView:
         ]
         detail = " · ".join(
             str(part)
-            for part in (row.get("beamline"), when(row.get("start")), row.get("sample"), row.get("protein"), row.get("kind"))
+            for part in (
+                row.get("beamline"),
+                when(row.get("start")),
+                row.get("sample"),
+                row.get("protein"),
+                row.get("kind"),
+            )
             if part
         )
         title = row.get("prefix") or row.get("template") or f"Collection {key}"
@@ -203,7 +210,7 @@ class CollectionView:
         self._side.set(side)
         series = answer.quality
         if len(series["image"]):
-            self._plot.show(series["image"], series["spots"], series["resolution"], series["signal"])
+            self._plot.show(series["image"], series["spots"], series["resolution"])
         self._results.reload()
         self._facts.set([b.heading("Parameters", 2), *technique.describe(row)])
 
@@ -255,7 +262,10 @@ def _tiles(answer: Answer, technique: str) -> list[Block]:
     row = answer.collection
     tiles = [b.tile("Images", number(row.get("images"), 0))]
     if technique == "em":
-        tiles += [b.tile("Voltage", number(row.get("voltage"), 0), "kV"), b.tile("Pixel", number(row.get("pixel_size"), 3), "Å")]
+        tiles += [
+            b.tile("Voltage", number(row.get("voltage"), 0), "kV"),
+            b.tile("Pixel", number(row.get("pixel_size"), 3), "Å"),
+        ]
         return tiles
     tiles += [
         b.tile("Energy", number(row.get("energy"), 3), "keV"),
@@ -285,7 +295,9 @@ def _result(n: int, row: Row) -> Row:
     words, tone = _RUN.get(row.get("status") or "", ("Unknown", "quiet"))
     badges = [b.badge(words, tone)]
     if row.get("best"):
-        badges.insert(0, b.badge("best", "good", "Chosen by the rule: highest resolution, then completeness, then newest"))
+        badges.insert(
+            0, b.badge("best", "good", "Chosen by the rule: highest resolution, then completeness, then newest")
+        )
     overall, outer = row.get("overall") or {}, row.get("outer") or {}
     low, high = overall.get("low"), overall.get("high")
     cell = [row.get(name) for name in ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")]

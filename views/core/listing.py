@@ -60,7 +60,9 @@ class Listing:
 
         def tell(page: Page) -> None:
             if answer is self._answer:
-                self.table.send_rows(want.seq, want.offset, [self._draw(row) for row in page.rows], page.total, page.done)
+                self.table.send_rows(
+                    want.seq, want.offset, [self._draw(row) for row in page.rows], page.total, page.done
+                )
 
         def fail(problem: Problem) -> None:
             self.table.fail(f"{problem.title}. {problem.text}", problem.reference)

@@ -43,7 +43,16 @@ SAMPLES = (
     Column("shipment", "Shipment", width=160),
     Column("status", "Status", width=110),
     Column("collections", "Collections", kind="number", digits=0, filter="number", width=96),
-    Column("best_resolution", "Best res.", "Å", kind="number", digits=2, filter="number", width=80, title="High-resolution limit of the best result"),
+    Column(
+        "best_resolution",
+        "Best res.",
+        "Å",
+        kind="number",
+        digits=2,
+        filter="number",
+        width=80,
+        title="High-resolution limit of the best result",
+    ),
     Column("comments", "Comments", width=260),
 )
 
@@ -115,7 +124,12 @@ class ProposalView:
         found, desk, tab = answer.proposal, self._desk, self._tab
         name = found["name"]
         key = found["id"]
-        counts = {"visits": found.get("visits"), "samples": found.get("samples"), "shipments": found.get("shipments"), "people": len(answer.people)}
+        counts = {
+            "visits": found.get("visits"),
+            "samples": found.get("samples"),
+            "shipments": found.get("shipments"),
+            "people": len(answer.people),
+        }
         word = {"visits": f"{desk.words.visit}s"}
         self._head.set(
             [
@@ -124,7 +138,13 @@ class ProposalView:
                 ),
                 b.tabs(
                     [
-                        b.tab(t, word.get(t, label), desk.link(places.proposal(name, None if t == "visits" else t)), counts[t], t == tab)
+                        b.tab(
+                            t,
+                            word.get(t, label),
+                            desk.link(places.proposal(name, None if t == "visits" else t)),
+                            counts[t],
+                            t == tab,
+                        )
                         for t, label in TABS
                     ],
                     "Parts of the proposal",
@@ -172,7 +192,9 @@ def people_blocks(found: list[Row]) -> list[Block]:
     """People with their roles."""
     if not found:
         return [b.empty("No people", "ISPyB lists nobody here.")]
-    return [b.people([b.person(row["name"] or row.get("login") or "–", row.get("role"), row.get("login")) for row in found])]
+    return [
+        b.people([b.person(row["name"] or row.get("login") or "–", row.get("role"), row.get("login")) for row in found])
+    ]
 
 
 def shipment_blocks(tree: list[Row]) -> list[Block]:
@@ -196,7 +218,11 @@ def shipment_blocks(tree: list[Row]) -> list[Block]:
                     b.branch(
                         f"s{sample['id']}",
                         sample.get("name") or "unnamed",
-                        joined(sample.get("protein"), f"position {sample['location']}" if sample.get("location") else "", sample.get("comments")),
+                        joined(
+                            sample.get("protein"),
+                            f"position {sample['location']}" if sample.get("location") else "",
+                            sample.get("comments"),
+                        ),
                         badges=[b.badge(sample["status"], "quiet")] if sample.get("status") else [],
                     )
                     for sample in container["samples"]
@@ -229,7 +255,12 @@ def shipment_blocks(tree: list[Row]) -> list[Block]:
             b.branch(
                 f"p{shipment['id']}",
                 shipment.get("name") or "unnamed shipment",
-                joined(shipment.get("created") and f"created {shipment['created']:%Y-%m-%d}", shipment.get("courier"), count(len(dewars), "dewar", "dewars"), shipment.get("comments")),
+                joined(
+                    shipment.get("created") and f"created {shipment['created']:%Y-%m-%d}",
+                    shipment.get("courier"),
+                    count(len(dewars), "dewar", "dewars"),
+                    shipment.get("comments"),
+                ),
                 badges=[b.badge(shipment["status"], "info")] if shipment.get("status") else [],
                 items=dewars,
                 expanded=len(tree) == 1,

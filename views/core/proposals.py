@@ -41,7 +41,10 @@ class Proposals:
             desk.relist,
             label="Proposals",
             noun=("proposal", "proposals"),
-            empty=("No proposals", "You are on no proposal and no session yet. Ask the principal investigator to add you."),
+            empty=(
+                "No proposals",
+                "You are on no proposal and no session yet. Ask the principal investigator to add you.",
+            ),
         )
         self.parts: list[Viewable] = [self._head, self._listing.table]
         self.spans: list[Span] = [12, 12]

@@ -87,7 +87,7 @@ class VisitView:
 
     @staticmethod
     def _question(place: Place) -> Any:
-        proposal, number = place.proposal or "", place.visit
+        proposal, number = place.proposal or "", place.visit or 0
 
         def ask(reader: Reader) -> Answer:
             found = visits.visit(reader, proposal, number)
@@ -110,9 +110,7 @@ class VisitView:
 
     def _fail(self, problem: Problem) -> None:
         self._desk.pulse.watch(None)
-        self._head.set(
-            [b.heading(self._name or "Visit", 1), b.problem(problem.title, problem.text, problem.reference)]
-        )
+        self._head.set([b.heading(self._name or "Visit", 1), b.problem(problem.title, problem.text, problem.reference)])
 
     def _draw(self, answer: Answer) -> None:
         found, desk, place = answer.visit, self._desk, self._place
@@ -120,7 +118,9 @@ class VisitView:
         wanted = place.tab if place.tab in BY_KEY else None
         key = wanted or (held[0].key if held else TECHNIQUES[0].key)
         names = [row["name"] for row in answer.people if row.get("name")]
-        people = ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
+        people = ", ".join(names[:_MOST_NAMES]) + (
+            f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        )
         now = desk.now()
         live = found.get("start") and found.get("end") and found["start"] <= now <= found["end"]
         badges = [b.badge("live", "good", "Within its time")] if live else []
@@ -128,7 +128,11 @@ class VisitView:
             badges += [b.badge(kind, "quiet") for kind in found["kinds"]]
         detail = " · ".join(
             part
-            for part in (found.get("beamline"), f"{when(found.get('start'))} – {when(found.get('end'))}", found.get("title"))
+            for part in (
+                found.get("beamline"),
+                f"{when(found.get('start'))} – {when(found.get('end'))}",
+                found.get("title"),
+            )
             if part
         )
         blocks = [b.heading(self._name or "", 1, detail, badges)]
@@ -148,7 +152,13 @@ class VisitView:
             blocks.append(
                 b.tabs(
                     [
-                        b.tab(t.key, t.label, desk.link(places.visit(place.proposal or "", place.visit or 0, t.key)), answer.techniques.get(t.key), t.key == key)
+                        b.tab(
+                            t.key,
+                            t.label,
+                            desk.link(places.visit(place.proposal or "", place.visit or 0, t.key)),
+                            answer.techniques.get(t.key),
+                            t.key == key,
+                        )
                         for t in shown
                     ],
                     "Techniques",

@@ -10,7 +10,15 @@ from views.techniques.mx import Row, status_badge
 from views.techniques.technique import Technique
 
 COLUMNS = (
-    Column("id", "Collection", kind="link", filter="number", width=92, fixed=True, title="Number of the collection in ISPyB"),
+    Column(
+        "id",
+        "Collection",
+        kind="link",
+        filter="number",
+        width=92,
+        fixed=True,
+        title="Number of the collection in ISPyB",
+    ),
     Column("start", "Time", kind="time", filter="text", width=156, title="Start"),
     Column("sample", "Sample", width=130),
     Column("protein", "Protein", width=90, title="Acronym"),
@@ -22,11 +30,26 @@ COLUMNS = (
     Column("estimated", "CTF estimated", kind="number", digits=0, filter="number", width=100),
     Column("voltage", "Voltage", "kV", kind="number", digits=0, filter="number", width=76),
     Column("magnification", "Magnification", "×", kind="number", digits=0, filter="number", width=104),
-    Column("pixel_size", "Pixel", "Å", kind="number", digits=3, filter="number", width=70, title="Pixel size on the sample"),
+    Column(
+        "pixel_size", "Pixel", "Å", kind="number", digits=3, filter="number", width=70, title="Pixel size on the sample"
+    ),
     Column("dose", "Dose", "e⁻/Å²", kind="number", digits=1, filter="number", width=80, title="Total exposed dose"),
-    Column("motion", "Mean motion", "Å", kind="number", digits=1, filter="number", width=94, title="Total motion per movie"),
-    Column("ctf_resolution", "CTF fit", "Å", kind="number", digits=2, filter="number", width=76, title="Mean resolution to which the CTF fits"),
-    Column("defocus", "Defocus", "µm", kind="number", digits=2, filter="number", width=76, title="Mean estimated defocus"),
+    Column(
+        "motion", "Mean motion", "Å", kind="number", digits=1, filter="number", width=94, title="Total motion per movie"
+    ),
+    Column(
+        "ctf_resolution",
+        "CTF fit",
+        "Å",
+        kind="number",
+        digits=2,
+        filter="number",
+        width=76,
+        title="Mean resolution to which the CTF fits",
+    ),
+    Column(
+        "defocus", "Defocus", "µm", kind="number", digits=2, filter="number", width=76, title="Mean estimated defocus"
+    ),
     Column("comments", "Comments", width=240),
 )
 

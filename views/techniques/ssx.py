@@ -10,7 +10,15 @@ from views.techniques.mx import Row, processing_badges, status_badge
 from views.techniques.technique import Technique
 
 COLUMNS = (
-    Column("id", "Collection", kind="link", filter="number", width=92, fixed=True, title="Number of the collection in ISPyB"),
+    Column(
+        "id",
+        "Collection",
+        kind="link",
+        filter="number",
+        width=92,
+        fixed=True,
+        title="Number of the collection in ISPyB",
+    ),
     Column("start", "Time", kind="time", filter="text", width=156, title="Start"),
     Column("sample", "Sample", width=120),
     Column("protein", "Protein", width=90, title="Acronym"),
@@ -19,13 +27,42 @@ COLUMNS = (
     Column("kind", "Type", width=96, title="Type of experiment"),
     Column("status", "Status", kind="badge", width=90),
     Column("images", "Images", kind="number", digits=0, filter="number", width=80),
-    Column("hit_rate", "Hits", "%", kind="number", digits=1, filter="number", width=66, title="Images with a diffraction pattern"),
-    Column("indexing_rate", "Indexed", "%", kind="number", digits=1, filter="number", width=72, title="Images indexed, of all images"),
+    Column(
+        "hit_rate",
+        "Hits",
+        "%",
+        kind="number",
+        digits=1,
+        filter="number",
+        width=66,
+        title="Images with a diffraction pattern",
+    ),
+    Column(
+        "indexing_rate",
+        "Indexed",
+        "%",
+        kind="number",
+        digits=1,
+        filter="number",
+        width=72,
+        title="Images indexed, of all images",
+    ),
     Column("crystals", "Crystals", kind="number", digits=0, filter="number", width=76, default=False),
     Column("exposure", "Exposure", "s", kind="number", digits=6, filter="number", width=86, title="Per image"),
-    Column("repetition_rate", "Rate", "Hz", kind="number", digits=0, filter="number", width=66, title="Repetition rate"),
+    Column(
+        "repetition_rate", "Rate", "Hz", kind="number", digits=0, filter="number", width=66, title="Repetition rate"
+    ),
     Column("energy", "Energy", "keV", kind="number", digits=3, filter="number", width=76),
-    Column("resolution", "Resolution", "Å", kind="number", digits=2, filter="number", width=84, title="At the detector's edge"),
+    Column(
+        "resolution",
+        "Resolution",
+        "Å",
+        kind="number",
+        digits=2,
+        filter="number",
+        width=84,
+        title="At the detector's edge",
+    ),
     Column("transmission", "Transm.", "%", kind="number", digits=1, filter="number", width=72, title="Transmission"),
     Column("flux", "Flux", "ph/s", kind="number", filter="number", width=86),
     Column("chip_model", "Chip", width=100),
@@ -35,11 +72,37 @@ COLUMNS = (
     Column("laser_energy", "Laser", "mJ", kind="number", digits=2, filter="number", width=66),
     Column("reaction", "Delay", "s", kind="number", filter="number", width=72, title="Duration of the reaction"),
     Column("event_chains", "Event chains", kind="number", digits=0, filter="number", width=90, default=False),
-    Column("programs", "Processing", kind="badge", sortable=False, filter="none", width=104, title="Pipelines: succeeded, failed, running"),
+    Column(
+        "programs",
+        "Processing",
+        kind="badge",
+        sortable=False,
+        filter="none",
+        width=104,
+        title="Pipelines: succeeded, failed, running",
+    ),
     Column("best_space_group", "Space group", width=100, title="Best merge"),
-    Column("best_resolution_high", "Best res.", "Å", kind="number", digits=2, filter="number", width=76, title="High-resolution limit of the best merge"),
+    Column(
+        "best_resolution_high",
+        "Best res.",
+        "Å",
+        kind="number",
+        digits=2,
+        filter="number",
+        width=76,
+        title="High-resolution limit of the best merge",
+    ),
     Column("best_cc_half", "CC½", kind="number", digits=3, filter="number", width=62, title="Best merge, overall"),
-    Column("best_completeness", "Compl.", "%", kind="number", digits=1, filter="number", width=66, title="Completeness of the best merge"),
+    Column(
+        "best_completeness",
+        "Compl.",
+        "%",
+        kind="number",
+        digits=1,
+        filter="number",
+        width=66,
+        title="Completeness of the best merge",
+    ),
     Column("comments", "Comments", width=220),
 )
 
@@ -47,7 +110,15 @@ CARDS = CardLayout(
     title="experiment",
     detail=("id", "start", "sample", "protein"),
     badges=("status", "kind", "programs"),
-    numbers=("images", "hit_rate", "indexing_rate", "repetition_rate", "jet_size", "chip_model", "best_resolution_high"),
+    numbers=(
+        "images",
+        "hit_rate",
+        "indexing_rate",
+        "repetition_rate",
+        "jet_size",
+        "chip_model",
+        "best_resolution_high",
+    ),
 )
 
 
@@ -112,7 +183,9 @@ def describe(row: Row) -> list[b.Block]:
     detector = b.facts(
         "Detector",
         [
-            b.fact("Detector", " ".join(str(row[k]) for k in ("detector_maker", "detector_model") if row.get(k)) or "–"),
+            b.fact(
+                "Detector", " ".join(str(row[k]) for k in ("detector_maker", "detector_model") if row.get(k)) or "–"
+            ),
             value("Distance", "distance", 1, "mm"),
             value("Resolution at the edge", "resolution", 2, "Å"),
         ],
