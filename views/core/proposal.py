@@ -1,6 +1,6 @@
 """One proposal: its visits, samples, shipments and people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from panel.viewable import Viewable
@@ -21,10 +21,10 @@ from views.view import Span
 
 Row = dict[str, Any]
 
-TABS = (("visits", "Sessions"), ("samples", "Samples"), ("shipments", "Shipments"), ("people", "People"))
+TABS = (("visits", "Visits"), ("samples", "Samples"), ("shipments", "Shipments"), ("people", "People"))
 
 VISITS = (
-    Column("name", "Session", kind="link", width=110, fixed=True),
+    Column("name", "Visit", kind="link", width=110, fixed=True),
     Column("beamline", "Beamline", width=90),
     Column("start", "Start", kind="time", width=156),
     Column("end", "End", kind="time", width=156),
@@ -76,11 +76,17 @@ class ProposalView:
         self._place = Place()
         self._head = Blocks([b.loading(2)])
         self._below = Blocks()
+        word = desk.words.visit
         self._visits = Listing(
-            desk, VISITS, self._draw_visit, self._open, desk.relist,
-            label="Sessions", noun=("session", "sessions"),
-            empty=("No sessions", "This proposal has had no session that you may see."),
-        )  # fmt: skip
+            desk,
+            (replace(VISITS[0], label=word), *VISITS[1:]),
+            self._draw_visit,
+            self._open,
+            desk.relist,
+            label=f"{word}s",
+            noun=(word.lower(), f"{word.lower()}s"),
+            empty=(f"No {word.lower()}s", f"This proposal has had no {word.lower()} that you may see."),
+        )
         self._samples = Listing(
             desk, SAMPLES, dict, _nothing, desk.relist,
             label="Samples", noun=("sample", "samples"),

@@ -1,5 +1,6 @@
 """All proposals that one may see."""
 
+from dataclasses import replace
 from typing import Any
 
 from panel.viewable import Viewable
@@ -21,10 +22,15 @@ COLUMNS = (
     Column("title", "Title", width=380),
     Column("pi", "Principal investigator", width=190),
     Column("state", "State", width=80),
-    Column("visits", "Sessions", kind="number", digits=0, filter="number", width=90),
-    Column("last_visit", "Last session", kind="time", width=156),
+    Column("visits", "Visits", kind="number", digits=0, filter="number", width=90),
+    Column("last_visit", "Last visit", kind="time", width=156),
     Column("beamlines", "Beamlines", sortable=False, filter="none", width=150),
 )
+
+
+def _named(word: str) -> tuple[Column, ...]:
+    labels = {"visits": f"{word}s", "last_visit": f"Last {word.lower()}"}
+    return tuple(replace(column, label=labels.get(column.key, column.label)) for column in COLUMNS)
 
 
 class Proposals:
@@ -35,7 +41,7 @@ class Proposals:
         self._head = Blocks([b.heading("Proposals", 1)])
         self._listing = Listing(
             desk,
-            COLUMNS,
+            _named(desk.words.visit),
             self._draw,
             self._open,
             desk.relist,
