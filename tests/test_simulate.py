@@ -130,6 +130,15 @@ def test_images_come_as_time_passes_and_never_twice(engine: Engine, clock: Clock
     assert [row[0] for row in all_of(engine, ImageQuality.image)] == list(range(1, 61))
 
 
+def test_the_time_that_the_first_rows_and_files_took_takes_no_image(engine: Engine, clock: Clock) -> None:
+    run = run_at(engine, clock, images=60, rate=10)
+    ticks = iter((NOON, NOON + timedelta(seconds=30), NOON + timedelta(seconds=30.5)))
+    run._clock = lambda: next(ticks)
+    run.step()
+    run.step()
+    assert count(engine, ImageQuality) == 5
+
+
 def test_the_collection_ends_when_its_images_are_there(engine: Engine, clock: Clock) -> None:
     run = run_at(engine, clock, images=5)
     run.step()

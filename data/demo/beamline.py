@@ -155,7 +155,10 @@ class MxRun:
         """Write what is due now."""
         now = self._clock()
         if self._began is None:
-            return [self._begin(now)]
+            said = [self._begin(now)]
+            # Drawing the first frame took a while: the shutter opens now.
+            self._began = self._clock()
+            return said
         if self._ended is None:
             said = self._take(self._began, now)
             if self.done == self.images:

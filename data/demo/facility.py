@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 _DATABASE, _FILES, _INDEX, _CARD = "ispyb.sqlite", "files", "files.sqlite", "facility.json"
+# Collections of each visit that runs now, newest first, whose snapshots are drawn at once.
+_SHOTS = 10
 _MOST_BYTES = 300_000_000
 Progress = Callable[[float, str], None]
 
@@ -147,12 +149,15 @@ def first_files(plan: Plan) -> list[str]:
     }
     wanted: list[str] = []
     done: dict[str, int] = {}
+    shots: dict[str, int] = {}
     group_visit = plan.group_visits()
     for row in reversed(plan.rows.of(Collection)):
         beamline = current.get(group_visit[row["group_id"]])
         if beamline is None or not row["template"]:
             continue
-        wanted += [row[f"snapshot_{place}"] for place in (1, 2) if row.get(f"snapshot_{place}") in plan.pictures]
+        shots[beamline] = shots.get(beamline, 0) + 1
+        if shots[beamline] <= _SHOTS:
+            wanted += [row[name] for name in ("snapshot_1", "snapshot_2") if row.get(name) in plan.pictures]
         stem = f"{row['directory']}{row['prefix']}_{row['number']}"
         serial = beamline == "SX1"
         known = stem in plan.frames and stem not in plan.damaged
@@ -162,7 +167,7 @@ def first_files(plan: Plan) -> list[str]:
             done[beamline] = done.get(beamline, 0) + 1
             wanted += _frames(row, stem, serial)
     motions = [path for path in plan.pictures if path.endswith(("_mc.jpg", "_ctf.jpg"))]
-    return wanted + motions[-40:]
+    return wanted + motions[-2 * _SHOTS :]
 
 
 def _frames(row: dict[str, object], stem: str, serial: bool) -> list[str]:
