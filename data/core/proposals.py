@@ -108,7 +108,7 @@ def proposal(reader: Reader, name: str) -> Row:
     )
     key = found.proposal_id
     stays = reader.rows(select(_stays(key)))
-    samples = select(func.count()).select_from(_samples(key).subquery("samples"))
+    samples = select(func.count()).select_from(_sample_ids(key))
     shipped = select(func.count(Shipment.shipment_id)).join(Proposal, Proposal.proposal_id == Shipment.proposal_id)
     counted = reader.rows(
         select(samples.scalar_subquery(), shipped.where(Proposal.proposal_id == key).scalar_subquery())
@@ -166,9 +166,31 @@ def _with_pi(query: Any) -> Any:
 # ---- samples --------------------------------------------------------------------------------------------------------
 
 
+def _ways(proposal_id: int, made: Any, shipped: Any) -> tuple[Any, Any]:
+    """The two ways to the samples of a proposal, each sample by one: of its proteins, and others that it shipped."""
+    made = (
+        made.select_from(Proposal)
+        .join(Protein, Protein.proposal_id == Proposal.proposal_id)
+        .join(Crystal, Crystal.protein_id == Protein.protein_id)
+        .join(Sample, Sample.crystal_id == Crystal.crystal_id)
+        .where(Proposal.proposal_id == proposal_id)
+    )
+    shipped = (
+        shipped.select_from(Proposal)
+        .join(Shipment, Shipment.proposal_id == Proposal.proposal_id)
+        .join(Dewar, Dewar.shipment_id == Shipment.shipment_id)
+        .join(Container, Container.dewar_id == Dewar.dewar_id)
+        .join(Sample, Sample.container_id == Container.container_id)
+        .outerjoin(Crystal, Crystal.crystal_id == Sample.crystal_id)
+        .outerjoin(Protein, Protein.protein_id == Crystal.protein_id)
+        .where(Proposal.proposal_id == proposal_id, func.coalesce(Protein.proposal_id, -1) != proposal_id)
+    )
+    return made, shipped
+
+
 def _samples(proposal_id: int) -> Any:
-    """Samples of a proposal, once each: of its proteins, and of what it shipped."""
-    columns = (
+    """The samples of a proposal with what is told of them."""
+    columns = select(
         Sample.sample_id.label("id"),
         Sample.name.label("name"),
         protein_name().label("protein"),
@@ -179,87 +201,86 @@ def _samples(proposal_id: int) -> Any:
         Sample.status.label("status"),
         Sample.comments.label("comments"),
     )
+    made, shipped = _ways(proposal_id, columns, columns)
     made = (
-        select(*columns)
-        .select_from(Proposal)
-        .join(Protein, Protein.proposal_id == Proposal.proposal_id)
-        .join(Crystal, Crystal.protein_id == Protein.protein_id)
-        .join(Sample, Sample.crystal_id == Crystal.crystal_id)
-        .outerjoin(Container, Container.container_id == Sample.container_id)
+        made.outerjoin(Container, Container.container_id == Sample.container_id)
         .outerjoin(Dewar, Dewar.dewar_id == Container.dewar_id)
         .outerjoin(Shipment, Shipment.shipment_id == Dewar.shipment_id)
-        .where(Proposal.proposal_id == proposal_id)
-    )
-    shipped = (
-        select(*columns)
-        .select_from(Proposal)
-        .join(Shipment, Shipment.proposal_id == Proposal.proposal_id)
-        .join(Dewar, Dewar.shipment_id == Shipment.shipment_id)
-        .join(Container, Container.dewar_id == Dewar.dewar_id)
-        .join(Sample, Sample.container_id == Container.container_id)
-        .outerjoin(Crystal, Crystal.crystal_id == Sample.crystal_id)
-        .outerjoin(Protein, Protein.protein_id == Crystal.protein_id)
-        .where(Proposal.proposal_id == proposal_id, func.coalesce(Protein.proposal_id, -1) != proposal_id)
     )
     return union_all(made, shipped)
 
 
-def _used(samples: Any) -> Any:
-    """Collections of each of these samples."""
+def _sample_ids(proposal_id: int) -> Any:
+    column = select(Sample.sample_id.label("id"))
+    return union_all(*_ways(proposal_id, column, column)).subquery("sample_ids")
+
+
+def _collections(query: Any) -> Any:
+    """``query`` over samples, continued to their collections."""
     return (
-        select(Group.sample_id.label("sample_id"), func.count(Collection.collection_id).label("collections"))
-        .select_from(Visit)
-        .join(Group, Group.visit_id == Visit.visit_id)
+        query.join(Group, Group.sample_id == Sample.sample_id)
+        .join(Visit, Visit.visit_id == Group.visit_id)
         .join(Collection, Collection.group_id == Group.group_id)
-        .where(Group.sample_id.in_(samples))
-        .group_by(Group.sample_id)
     )
 
 
-def _resolved(samples: Any) -> Any:
-    """Highest resolution that a successful program reached on each of these samples."""
+def _results(query: Any) -> Any:
+    """``query`` over collections, continued to the overall statistics of their successful programs."""
     return (
-        select(Group.sample_id.label("sample_id"), func.min(Statistics.high).label("best_resolution"))
-        .select_from(Visit)
-        .join(Group, Group.visit_id == Visit.visit_id)
-        .join(Collection, Collection.group_id == Group.group_id)
-        .join(Integration, Integration.collection_id == Collection.collection_id)
+        query.join(Integration, Integration.collection_id == Collection.collection_id)
         .join(Program, Program.program_id == Integration.program_id)
         .join(ScalingHasIntegration, ScalingHasIntegration.integration_id == Integration.integration_id)
         .join(Scaling, Scaling.scaling_id == ScalingHasIntegration.scaling_id)
         .join(Statistics, Statistics.scaling_id == Scaling.scaling_id)
-        .where(
-            Group.sample_id.in_(samples),
-            Program.status.in_(OK),
-            Statistics.shell == "overall",
-            Statistics.high > 0,
-        )
-        .group_by(Group.sample_id)
+        .where(Program.status.in_(OK), Statistics.shell == "overall", Statistics.high > 0)
     )
+
+
+def _used(ids: Sequence[int]) -> Any:
+    """Collections of each of these samples."""
+    query = select(Sample.sample_id, func.count(Collection.collection_id)).select_from(Sample)
+    return _collections(query).where(Group.sample_id.in_(ids)).group_by(Sample.sample_id)
+
+
+def _resolved(ids: Sequence[int]) -> Any:
+    """Highest resolution that a successful program reached on each of these samples."""
+    query = select(Sample.sample_id, func.min(Statistics.high)).select_from(Sample)
+    return _results(_collections(query)).where(Group.sample_id.in_(ids)).group_by(Sample.sample_id)
+
+
+def _used_of(proposal_id: int) -> Any:
+    column = select(Sample.sample_id.label("sample_id"), Collection.collection_id.label("value"))
+    found = union_all(*map(_collections, _ways(proposal_id, column, column))).subquery("used_samples").c
+    return select(found.sample_id, func.count(found.value).label("value")).group_by(found.sample_id).subquery("used")
+
+
+def _resolved_of(proposal_id: int) -> Any:
+    column = select(Sample.sample_id.label("sample_id"), Statistics.high.label("value"))
+    ways = (_results(_collections(way)) for way in _ways(proposal_id, column, column))
+    found = union_all(*ways).subquery("resolved_samples").c
+    return select(found.sample_id, func.min(found.value).label("value")).group_by(found.sample_id).subquery("resolved")
 
 
 _TEXTS = ("name", "protein", "space_group", "container", "location", "shipment", "status", "comments")
 
 
-def _sample_fields(listed: Any, used: Any, resolved: Any) -> tuple[Field, ...]:
+def _sample_fields(listed: Any, joined: dict[str, Any]) -> tuple[Field, ...]:
     return (
         Field("id", listed.c.id, "number"),
         *(Field(key, listed.c[key], "text") for key in _TEXTS),
-        Field("collections", func.coalesce(used.c.collections, 0), "number", "used"),
-        Field("best_resolution", resolved.c.best_resolution, "number", "resolved"),
+        Field("collections", func.coalesce(joined["used"].c.value, 0), "number", "used"),
+        Field("best_resolution", joined["resolved"].c.value, "number", "resolved"),
     )
 
 
 def samples(reader: Reader, proposal_id: int, asked: Asked, offset: int, limit: int) -> Page:
     """The samples of a proposal, newest first unless asked otherwise. Three statements."""
     listed = _samples(proposal_id).subquery("listed")
-    mine = select(listed.c.id)
-    used, resolved = _used(mine).subquery("used"), _resolved(mine).subquery("resolved")
-    fields = _sample_fields(listed, used, resolved)
+    joined = {"used": _used_of(proposal_id), "resolved": _resolved_of(proposal_id)}
+    fields = _sample_fields(listed, joined)
     query = select(*(listed.c[key] for key in ("id", *_TEXTS)), func.count().over().label("total"))
     for name in needed(asked, fields):
-        other = used if name == "used" else resolved
-        query = query.outerjoin(other, other.c.sample_id == listed.c.id)
+        query = query.outerjoin(joined[name], joined[name].c.sample_id == listed.c.id)
     query = query.where(*conditions(asked, fields))
     query = query.order_by(*ordering(asked, fields), listed.c.id.desc())
     found = reader.rows(query.limit(limit + 1).offset(offset))
@@ -277,7 +298,5 @@ def _add(reader: Reader, rows: Sequence[Row]) -> None:
         row["best_resolution"] = resolved.get(row["id"])
 
 
-_SAMPLES = _samples(0).subquery("listed")
-_SAMPLE_IDS = select(_SAMPLES.c.id)
-SAMPLE_FIELDS = _sample_fields(_SAMPLES, _used(_SAMPLE_IDS).subquery(), _resolved(_SAMPLE_IDS).subquery())
+SAMPLE_FIELDS = _sample_fields(_samples(0).subquery("listed"), {"used": _used_of(0), "resolved": _resolved_of(0)})
 """Keys and kinds of the columns of ``samples``."""

@@ -1,7 +1,6 @@
 """The jump box: what a short text may name."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -14,8 +13,8 @@ from data.schema import Collection, Crystal, Group, Proposal, Protein, Sample, V
 
 _MOST = 8
 _LONGEST = 100
-# Text inside a name has no index: who sees whole beamlines searches what was lately in use.
-_LATELY = timedelta(days=120)
+# Text inside a name has no index: who sees whole beamlines searches the visits that began last.
+_LATELY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +124,21 @@ def _wide(reader: Reader) -> bool:
 
 
 def _lately() -> Any:
-    return Visit.start >= datetime.now() - _LATELY
+    newest = select(Visit.visit_id, Visit.proposal_id).order_by(Visit.start.desc(), Visit.visit_id.desc())
+    return newest.limit(_LATELY).subquery("lately")
 
 
 def _prefixes(reader: Reader, text: str) -> list[Hit]:
     condition = contains(Collection.prefix, text)
-    return _collections(reader, condition & _lately() if _wide(reader) else condition)
+    if _wide(reader):
+        condition = condition & Visit.visit_id.in_(select(_lately().c.visit_id))
+    return _collections(reader, condition)
 
 
 def _samples(reader: Reader, text: str) -> list[Hit]:
     condition = contains(Sample.name, text)
     if _wide(reader):
-        condition = condition & Proposal.proposal_id.in_(select(Visit.proposal_id).where(_lately()))
+        condition = condition & Proposal.proposal_id.in_(select(_lately().c.proposal_id))
     query = (
         select(Sample.sample_id, Sample.name, Protein.acronym, Proposal.code, Proposal.number)
         .select_from(Proposal)

@@ -158,4 +158,6 @@ class _SiteCompiler(SQLCompiler):
         else:
             text = self.preparer.quote(fit.real)
         super().visit_table(table, asfrom=asfrom, **options)  # type: ignore[no-untyped-call]
-        return text if enclosing is not None else f"{text} AS {self.preparer.quote(table.name)}"
+        # The option comes down from every alias above; only the one right above this table names it.
+        named = enclosing is not None and enclosing.element is table
+        return text if named else f"{text} AS {self.preparer.quote(table.name)}"
