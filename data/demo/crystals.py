@@ -41,7 +41,7 @@ def b_factor(resolution_limit: float, scale: float, faintest: float = 12.0) -> f
 
 
 def reciprocal(cell: Cell) -> Floats:
-    """B, 3 x 3, Å⁻¹: columns a*, b*, c* on Cartesian axes, a* in the plane of x and so on (PDB)."""
+    """B, 3 x 3, Å⁻¹: columns a*, b*, c* on Cartesian axes with a along x and b in the xy plane."""
     a, b, c = cell[:3]
     alpha, beta, gamma = (radians(angle) for angle in cell[3:])
     x = (cos(alpha) - cos(beta) * cos(gamma)) / sin(gamma)

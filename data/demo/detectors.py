@@ -55,8 +55,7 @@ PILATUS_300K = Detector("pilatus-300k", "PILATUS 300K", "S/N 3-0001", (1, 3), (4
                         172e-6, 1_048_500, 320e-6, 32, 25)  # fmt: skip
 
 DETECTORS: dict[str, Detector] = {
-    detector.key: detector
-    for detector in (EIGER2_16M, EIGER2_9M, EIGER2_4M, PILATUS_6M, PILATUS_2M, PILATUS_300K)
+    detector.key: detector for detector in (EIGER2_16M, EIGER2_9M, EIGER2_4M, PILATUS_6M, PILATUS_2M, PILATUS_300K)
 }
 
 

@@ -49,9 +49,7 @@ def corner_d(setting: Setting) -> float:
     """The smallest d in Å that reaches the detector."""
     detector = setting.detector
     far = max(
-        (x - setting.beam_x) ** 2 + (y - setting.beam_y) ** 2
-        for x in (0, detector.width)
-        for y in (0, detector.height)
+        (x - setting.beam_x) ** 2 + (y - setting.beam_y) ** 2 for x in (0, detector.width) for y in (0, detector.height)
     )
     angle = np.arctan2(sqrt(far) * detector.pixel_mm, setting.distance)
     return float(setting.wavelength / (2 * np.sin(angle / 2)))
@@ -65,14 +63,10 @@ def rotation_spots(crystal: Crystal, setting: Setting, start: float, width: floa
     turn = 2 * np.pi
     parts: list[Spots] = []
     for shift in np.arange(np.floor((first - reach) / turn), np.floor((last + reach) / turn) + 1):
-        low, high = np.searchsorted(
-            all_.angle, [first - reach - shift * turn, last + reach - shift * turn]
-        )
+        low, high = np.searchsorted(all_.angle, [first - reach - shift * turn, last + reach - shift * turn])
         near = slice(int(low), int(high))
         angle = all_.angle[near] + shift * turn
-        share = _normal((last - angle) / all_.width[near]) - _normal(
-            (first - angle) / all_.width[near]
-        )
+        share = _normal((last - angle) / all_.width[near]) - _normal((first - angle) / all_.width[near])
         seen = share > 1e-3
         parts.append(
             Spots(
@@ -85,9 +79,7 @@ def rotation_spots(crystal: Crystal, setting: Setting, start: float, width: floa
     return _joined(parts)
 
 
-def still_spots(
-    crystal: Crystal, setting: Setting, orientation: int | tuple[int, ...], size: float = 2000.0
-) -> Spots:
+def still_spots(crystal: Crystal, setting: Setting, orientation: int | tuple[int, ...], size: float = 2000.0) -> Spots:
     """The reflections of a still of a crystal in a random orientation; `size`: mosaic block in Å.
 
     The share of a reflection falls as a Gaussian of its distance from the sphere.
@@ -101,9 +93,7 @@ def still_spots(
     half = 1 / size + radians(crystal.mosaicity + _SPREAD) / 2.355 * reach
     seen = (np.abs(excess) < 3 * half) & (towards[:, 2] > 0)
     share = np.exp(-0.5 * (excess[seen] / half[seen]) ** 2)
-    return _landed(
-        setting, found.hkl[seen], towards[seen], found.intensity[seen] * share, np.ones(len(share))
-    )
+    return _landed(setting, found.hkl[seen], towards[seen], found.intensity[seen] * share, np.ones(len(share)))
 
 
 def frame(
@@ -157,9 +147,7 @@ def _crossings(crystal: Crystal, setting: Setting) -> _Crossings:
         # zeta = e1 · x, e1 along s1 x s0: how straight the reflection goes through the sphere.
         zeta = np.abs(towards[:, 1]) / np.maximum(np.hypot(towards[:, 0], towards[:, 1]), 1e-12)
         seen = (towards[:, 2] > 0) & (zeta > 0.03)
-        spots = _landed(
-            setting, found.hkl[can][seen], towards[seen], found.intensity[can][seen], zeta[seen]
-        )
+        spots = _landed(setting, found.hkl[can][seen], towards[seen], found.intensity[can][seen], zeta[seen])
         both.append((angle[seen], zeta[seen], spots))
     angle = np.mod(np.concatenate([one for one, _, _ in both]), 2 * np.pi)
     zeta = np.concatenate([one for _, one, _ in both])
@@ -173,9 +161,7 @@ def _crossings(crystal: Crystal, setting: Setting) -> _Crossings:
     )  # fmt: skip
 
 
-def _landed(
-    setting: Setting, hkl: NDArray[np.int64], towards: Floats, intensity: Floats, zeta: Floats
-) -> Spots:
+def _landed(setting: Setting, hkl: NDArray[np.int64], towards: Floats, intensity: Floats, zeta: Floats) -> Spots:
     """Where diffracted rays meet the detector, and their counts with Lorentz, polarisation and
     shadow."""
     detector = setting.detector
@@ -186,9 +172,7 @@ def _landed(
     lorentz = (setting.wavelength / 3.0) / np.maximum(sine * zeta, 1e-3)
     left = background.polarisation(towards[:, 0], towards[:, 1], towards[:, 2])
     counts = intensity * lorentz * left * background.transmission(x, y)
-    return Spots(
-        hkl, x / detector.pixel_mm + setting.beam_x, y / detector.pixel_mm + setting.beam_y, counts
-    )
+    return Spots(hkl, x / detector.pixel_mm + setting.beam_x, y / detector.pixel_mm + setting.beam_y, counts)
 
 
 def _on_detector(detector: Detector, x: Floats, y: Floats) -> NDArray[np.bool_]:
@@ -233,9 +217,9 @@ def _drawn(setting: Setting, spots: Spots) -> tuple[NDArray[np.int64], Floats]:
         down = _normal((row + 1 - centre_y) / sigma) - _normal((row - centre_y) / sigma)
         shape += down[:, :, None] * across[:, None, :] / 3
     expected = shape * counts[:, None, None]
-    inside = ((row >= 0) & (row < detector.height))[:, :, None] & (
-        (column >= 0) & (column < detector.width)
-    )[:, None, :]
+    inside = ((row >= 0) & (row < detector.height))[:, :, None] & ((column >= 0) & (column < detector.width))[
+        :, None, :
+    ]
     place = row[:, :, None] * detector.width + column[:, None, :]
     keep = inside & (expected > 1e-3)
     where, back = np.unique(place[keep], return_inverse=True)
@@ -247,8 +231,6 @@ def _normal(z: Floats) -> Floats:
     """The normal distribution function, within 1e-7 (Abramowitz and Stegun 26.2.17)."""
     size = np.minimum(np.abs(z), 8.0)
     t = 1 / (1 + 0.2316419 * size)
-    series = t * (
-        0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429)))
-    )
+    series = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
     tail = np.exp(-0.5 * size * size) / sqrt(2 * np.pi) * series
     return np.asarray(np.where(z > 0, 1 - tail, tail))

@@ -24,9 +24,7 @@ def electron_wavelength(voltage: float) -> float:
     return 12.2643 / sqrt(volts + 0.978466e-6 * volts * volts)
 
 
-def ctf(
-    frequency: Floats, around: Floats, defocus_um: float, astigmatism_um: float, voltage: float
-) -> Floats:
+def ctf(frequency: Floats, around: Floats, defocus_um: float, astigmatism_um: float, voltage: float) -> Floats:
     """Contrast transfer at `frequency` Å⁻¹ and azimuth `around` (radians); underfocus is
     positive."""
     wavelength = electron_wavelength(voltage)
@@ -36,9 +34,7 @@ def ctf(
     return np.asarray(-sqrt(1 - _CONTRAST**2) * np.sin(phase) - _CONTRAST * np.cos(phase))
 
 
-def power_spectrum(
-    seed: int, defocus_um: float, astigmatism_um: float, pixel: float, voltage: float
-) -> bytes:
+def power_spectrum(seed: int, defocus_um: float, astigmatism_um: float, pixel: float, voltage: float) -> bytes:
     """A JPEG, 512 x 512, of Thon rings: the spectrum, and in one quarter the fitted function.
 
     The edge of the picture is the Nyquist frequency, 1 / (2 `pixel`).
@@ -49,9 +45,7 @@ def power_spectrum(
     transfer = ctf(frequency, around, defocus_um, astigmatism_um, voltage) ** 2
     envelope = np.exp(-60.0 * frequency**2 / 2)
     noise = rng.exponential(1.0, (_SIDE, _SIDE, 6)).mean(axis=2)
-    measured = (0.35 + 1.0 * envelope * (transfer - 0.5)) * noise + 0.8 * np.exp(
-        -((radius / 0.03) ** 2)
-    )
+    measured = (0.35 + 1.0 * envelope * (transfer - 0.5)) * noise + 0.8 * np.exp(-((radius / 0.03) ** 2))
     half = _SIDE // 2
     quarter = np.zeros((_SIDE, _SIDE), np.bool_)
     quarter[:half, half:] = True

@@ -11,9 +11,7 @@ from data.demo.crystals import Crystal, b_factor
 from data.demo.detectors import DETECTORS, Detector
 from data.images.files import frame_file
 
-Kind = Literal[
-    "eiger", "pilatus", "ssx-eiger", "snapshot", "micrograph", "power-spectrum", "thumbnail"
-]
+Kind = Literal["eiger", "pilatus", "ssx-eiger", "snapshot", "micrograph", "power-spectrum", "thumbnail"]
 _NAME = re.compile(r"[\w.+#-]{1,200}", re.ASCII)
 
 
@@ -159,10 +157,7 @@ def to_json(recipes: Iterator[Recipe] | list[Recipe]) -> str:
     """Recipes as JSON; fields at their default are left out."""
     usual = {field.name: field.default for field in fields(Recipe)}
     return json.dumps(
-        [
-            {key: value for key, value in asdict(recipe).items() if value != usual[key]}
-            for recipe in recipes
-        ]
+        [{key: value for key, value in asdict(recipe).items() if value != usual[key]} for recipe in recipes]
     )
 
 

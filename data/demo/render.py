@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.demo import diffraction, micrographs, snapshots, writers
+from data.demo.detectors import Detector, gaps
 from data.demo.diffraction import Spots
 from data.demo.recipe import Recipe, from_json, to_json
 from data.images.formats.frame import Frame
@@ -144,7 +145,7 @@ def seen(recipe: Recipe, image_number: int) -> Seen:
     reaches: list[NDArray[np.float64]] = []
     counts = 0.0
     for some in found:
-        keep = some.counts > max(8.0, noise)
+        keep = (some.counts > max(8.0, noise)) & _visible(setting.detector, some)
         strong += int(keep.sum())
         counts += float(some.counts[keep].sum())
         radius = np.hypot(some.x[keep] - setting.beam_x, some.y[keep] - setting.beam_y) * pixel
@@ -155,18 +156,22 @@ def seen(recipe: Recipe, image_number: int) -> Seen:
     return Seen(strong, limit, counts, strong >= 15)
 
 
+def _visible(detector: Detector, some: Spots) -> NDArray[np.bool_]:
+    """(n,): whether a reflection lands on a module."""
+    column, row = np.floor(some.x).astype(np.intp), np.floor(some.y).astype(np.intp)
+    on = (column >= 0) & (row >= 0) & (column < detector.width) & (row < detector.height)
+    on[on] = ~gaps(detector)[row[on], column[on]]
+    return np.asarray(on)
+
+
 def frame(recipe: Recipe, image_number: int) -> Frame:
     """An image of a recipe as it will be read back, without a file."""
     counts, between, broken = _exposed(recipe, image_number)
     return Frame(counts, between | broken)
 
 
-def _exposed(
-    recipe: Recipe, image_number: int
-) -> tuple[NDArray[np.uint32], NDArray[np.bool_], NDArray[np.bool_]]:
-    return diffraction.frame(
-        recipe.setting, spots(recipe, image_number), (recipe.seed, image_number)
-    )
+def _exposed(recipe: Recipe, image_number: int) -> tuple[NDArray[np.uint32], NDArray[np.bool_], NDArray[np.bool_]]:
+    return diffraction.frame(recipe.setting, spots(recipe, image_number), (recipe.seed, image_number))
 
 
 def _make(recipe: Recipe, path: Path, first: int) -> None:
@@ -195,9 +200,7 @@ def _picture(recipe: Recipe) -> bytes:
     if recipe.kind == "snapshot":
         return snapshots.snapshot(recipe.seed, recipe.angle_deg, recipe.crystal_um)
     if recipe.kind == "micrograph":
-        return micrographs.micrograph(
-            recipe.seed, recipe.defocus_um, recipe.pixel_size_A, recipe.voltage_kV
-        )
+        return micrographs.micrograph(recipe.seed, recipe.defocus_um, recipe.pixel_size_A, recipe.voltage_kV)
     if recipe.kind == "power-spectrum":
         return micrographs.power_spectrum(
             recipe.seed,

@@ -57,9 +57,7 @@ def _light(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     return light
 
 
-def _pin(
-    picture: Image.Image, rng: np.random.Generator, middle: tuple[float, float], turn: float
-) -> None:
+def _pin(picture: Image.Image, rng: np.random.Generator, middle: tuple[float, float], turn: float) -> None:
     """Stem from the right, nylon loop, and the drop of solvent in it."""
     draw = ImageDraw.Draw(picture, "RGBA")
     x, y = middle
@@ -71,10 +69,7 @@ def _pin(
         for t in np.linspace(0, 2 * pi, 90)
     ]  # fmt: skip
     draw.polygon(outline, fill=(176, 190, 204, 150))
-    gleam = [
-        (px * 0.55 + (x - long * 0.25) * 0.45, py * 0.5 + (y - tall * 0.3) * 0.5)
-        for px, py in outline
-    ]
+    gleam = [(px * 0.55 + (x - long * 0.25) * 0.45, py * 0.5 + (y - tall * 0.3) * 0.5) for px, py in outline]
     draw.polygon(gleam, fill=(205, 216, 226, 60))
     stem = outline[0]
     wide = picture.width
@@ -136,10 +131,6 @@ def _cross_hair(picture: Image.Image) -> None:
     beam = (40 * _UM / 2, 20 * _UM / 2)
     draw.ellipse([x - beam[0], y - beam[1], x + beam[0], y + beam[1]], outline=(70, 190, 110))
     bar = int(50 * _UM)
-    draw.line(
-        [(_WIDTH - 20 - bar, _HEIGHT - 14), (_WIDTH - 20, _HEIGHT - 14)], fill="white", width=2
-    )
-    draw.text(
-        (_WIDTH - 20 - bar, _HEIGHT - 30), "0.05 mm", fill="white", font=ImageFont.load_default(11)
-    )
+    draw.line([(_WIDTH - 20 - bar, _HEIGHT - 14), (_WIDTH - 20, _HEIGHT - 14)], fill="white", width=2)
+    draw.text((_WIDTH - 20 - bar, _HEIGHT - 30), "0.05 mm", fill="white", font=ImageFont.load_default(11))
     label(picture)

@@ -126,9 +126,7 @@ def write_cbf(
         file.write(b"\r\n--CIF-BINARY-FORMAT-SECTION----\r\n;\r\n\r\n")
 
 
-def write_eiger_data(
-    path: Path, recipe: Recipe, first: int, frames: Iterator[NDArray[np.uint32]], count: int
-) -> None:
+def write_eiger_data(path: Path, recipe: Recipe, first: int, frames: Iterator[NDArray[np.uint32]], count: int) -> None:
     """One EIGER data file: `/entry/data/data`, bitshuffle-LZ4, a frame a chunk.
 
     `frames` give counts; gaps and bad pixels become the largest number of the type.
@@ -168,9 +166,7 @@ def write_eiger_master(path: Path, recipe: Recipe) -> None:
         _put(entry, "start_time", recipe.when)
         data = _group(entry, "data", "NXdata", signal="data_000001")
         for number in range(1, recipe.data_files + 1):
-            data[f"data_{number:06d}"] = h5py.ExternalLink(
-                recipe.data_file(number), "/entry/data/data"
-            )
+            data[f"data_{number:06d}"] = h5py.ExternalLink(recipe.data_file(number), "/entry/data/data")
         _put(_group(entry, "source", "NXsource"), "name", "Simulated source")
         instrument = _group(entry, "instrument", "NXinstrument", short_name=recipe.beamline)
         _put(instrument, "name", f"Simulated beamline {recipe.beamline}")
@@ -199,12 +195,8 @@ def write_eiger_master(path: Path, recipe: Recipe) -> None:
         _put(camera, "countrate_correction_applied", np.int8(1))
         mask = gaps(detector) * np.uint32(1) + bad(detector) * np.uint32(2)
         own = _group(camera, "detectorSpecific", "NXcollection")
-        own.create_dataset(
-            "pixel_mask", data=mask, chunks=mask.shape, **hdf5plugin.Bitshuffle(cname="lz4")
-        )
-        camera["pixel_mask"] = h5py.SoftLink(
-            "/entry/instrument/detector/detectorSpecific/pixel_mask"
-        )
+        own.create_dataset("pixel_mask", data=mask, chunks=mask.shape, **hdf5plugin.Bitshuffle(cname="lz4"))
+        camera["pixel_mask"] = h5py.SoftLink("/entry/instrument/detector/detectorSpecific/pixel_mask")
         _put(own, "nimages", np.uint64(recipe.n_images))
         _put(own, "ntrigger", np.uint64(1))
         _put(own, "x_pixels_in_detector", np.uint64(detector.width))

@@ -64,16 +64,9 @@ class Files:
         if stored is None or not stored.strip():
             return Located(State.NONE, None, "ISPyB holds no file path here.")
         name = _name(stored)
-        refused = Located(
-            State.OUTSIDE, None, f"“{name}” is not in a folder that this server may read."
-        )
+        refused = Located(State.OUTSIDE, None, f"“{name}” is not in a folder that this server may read.")
         pure = PurePosixPath(stored)
-        if (
-            len(stored) > _LONGEST
-            or _CONTROL.search(stored)
-            or not pure.is_absolute()
-            or ".." in pure.parts
-        ):
+        if len(stored) > _LONGEST or _CONTROL.search(stored) or not pure.is_absolute() or ".." in pure.parts:
             return Located(State.OUTSIDE, None, f"The path stored for “{name}” is not usable.")
         try:
             real = Path(os.path.realpath(self._mapped(pure)))

@@ -7,7 +7,7 @@ the one at zero swing. d = λ / (2 sin θ), cos 2θ = p·z/|p|.
 """
 
 from dataclasses import dataclass
-from math import asin, cos, inf, pi, radians, sin, sqrt, tan
+from math import asin, cos, inf, isfinite, pi, radians, sin, sqrt, tan
 from typing import Literal
 
 import numpy as np
@@ -180,7 +180,7 @@ def beam_hypotheses(
         for swapped in (False, True):
             px, py = (y * factor, x * factor) if swapped else (x * factor, y * factor)
             reach = _edge(px, py, width, height) * size
-            if not reach > 0:
+            if not (isfinite(px) and isfinite(py) and reach > 0):
                 continue
             error = None if stated is None else abs(reach - stated) / stated
             found.append(Beam(px, py, "mm" if unit == "mm" else "px", swapped, error))
@@ -191,9 +191,7 @@ def _likeliness(beam: Beam) -> float:
     return inf if beam.error is None else beam.error
 
 
-def _stated_radius(
-    resolution: float | None, wavelength: float | None, distance: float | None
-) -> float | None:
+def _stated_radius(resolution: float | None, wavelength: float | None, distance: float | None) -> float | None:
     if resolution is None or wavelength is None or distance is None:
         return None
     if not (0 < resolution < inf and 0 < wavelength < inf and 0 < distance < inf):
@@ -212,10 +210,7 @@ _ICE_HKL = (
 
 def ice_spacings() -> tuple[float, ...]:
     """d-spacings in Å of the lines of hexagonal ice, from large to small."""
-    lines = (
-        1 / sqrt(4 / 3 * (h * h + h * k + k * k) / _ICE_A**2 + (l_ / _ICE_C) ** 2)
-        for h, k, l_ in _ICE_HKL
-    )
+    lines = (1 / sqrt(4 / 3 * (h * h + h * k + k * k) / _ICE_A**2 + (l_ / _ICE_C) ** 2) for h, k, l_ in _ICE_HKL)
     return tuple(sorted(lines, reverse=True))
 
 

@@ -97,7 +97,8 @@ def _countable(array: NDArray[Any]) -> NDArray[Any]:
 
 def _pool(array: NDArray[Any], mask: NDArray[np.bool_], factor: int) -> Codes:
     # Counts are moved up by one so that 0 can mean "masked" through the maxima.
-    lifted = np.minimum(array, _TOP) if array.dtype.kind == "u" else np.clip(array, 0, _TOP)
+    wide = array.astype(np.uint32) if array.dtype.itemsize < 4 else array
+    lifted = np.minimum(wide, _TOP) if wide.dtype.kind == "u" else np.clip(wide, 0, _TOP)
     work = lifted.astype(np.int32) + 1
     work[mask] = 0
     height, width = work.shape
@@ -130,16 +131,11 @@ def levels(codes: Codes, low: float = 0.0, high: float = 99.9) -> tuple[int, int
     if total == 0:
         return 0, 1
     running = np.cumsum(seen)
-    bottom, top = (
-        int(expand(int(np.searchsorted(running, max(1.0, total * share / 100)))))
-        for share in (low, high)
-    )
+    bottom, top = (int(expand(int(np.searchsorted(running, max(1.0, total * share / 100))))) for share in (low, high))
     return bottom, max(top, bottom + 1)
 
 
-def preview(
-    frame: Frame, longest: int = 400, kind: Literal["png", "jpeg"] = "jpeg", *, gamma: float = 1.0
-) -> bytes:
+def preview(frame: Frame, longest: int = 400, kind: Literal["png", "jpeg"] = "jpeg", *, gamma: float = 1.0) -> bytes:
     """A small picture as diffraction viewers draw it: dark spots on white, masked pixels pale grey.
 
     Contrast runs from the 0th to the 99.9th percentile of the valid pixels; `gamma` < 1 lifts

@@ -98,17 +98,13 @@ class _Cbf(Frames):
         pixels = self.shape[0] * self.shape[1]
         stated = self._word("Content-MD5")
         if stated and self._wrong_sum(stated):
-            raise Unreadable(
-                f"The image in “{self._name}” is damaged: its checksum does not agree."
-            )
+            raise Unreadable(f"The image in “{self._name}” is damaged: its checksum does not agree.")
         if "byte_offset" in self._packing:
             # The sums are signed; fabio knows two widths of them.
             wide = self._type not in (np.dtype("i4"), np.dtype("i2"), np.dtype("i1"))
             flat = decByteOffset(bytes(self._data), pixels, "int64" if wide else "int32")
         else:
-            flat = np.frombuffer(self._data, self._type, pixels).astype(
-                self._type.newbyteorder("=")
-            )
+            flat = np.frombuffer(self._data, self._type, pixels).astype(self._type.newbyteorder("="))
         if flat.size != pixels:
             raise Unreadable(f"“{self._name}” is cut short: the image in it is not complete.")
         return np.asarray(flat).reshape(self.shape)

@@ -10,7 +10,6 @@ import io
 import logging
 import re
 import struct
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -73,11 +72,7 @@ class _Fabio(Frames):
     def __init__(self, source: Source, data: bytes | None) -> None:
         self._name = source.name
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self._image: Any = fabio.open(
-                    str(source.path) if data is None else _named(data, source.name)
-                )
+            self._image: Any = fabio.open(str(source.path) if data is None else _named(data, source.name))
         except Exception as problem:
             if str(problem).startswith("Fabio could not identify"):
                 sentence = f"“{self._name}” is not in a known image format."
@@ -150,14 +145,39 @@ def _mask(array: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _refuse_impossible(start: bytes, size: int, file: Any, name: str) -> None:
-    """Unreadable where a header promises more than the file can hold."""
-    needed = 0
+    """Unreadable for a format not listed here, or a header that promises more than the file holds.
+
+    fabio would go on to guess by the name of the file, and some of its readers then never end.
+    """
     if start[:4] in (b"II*\x00", b"MM\x00*"):
         needed = _tiff_bytes(start[:2], file, name)
     elif start.lstrip()[:1] == b"{":
         needed = _text_bytes(start, name)
+    elif start[208:212] == b"MAP " or re.search(r"\.(mrcs?|map)$", name, re.IGNORECASE):
+        needed = _mrc_bytes(start, name)
+    elif start.startswith((b"\xd2\x04\x00\x00", b"\x00\x00\x04\xd2")):
+        order = "<" if start[0] == 0xD2 else ">"
+        (side,) = struct.unpack(order + "i", start[4:8]) if len(start) >= 8 else (0,)
+        checked_shape(side, side, name)
+        needed = 4096
+    elif start.startswith((b"FORMAT :        86", b"R-AXIS", b"OD SAPPHIRE")):
+        needed = 1024
+    else:
+        raise Unreadable(f"“{name}” is not in a known image format.")
     if needed > size:
         raise Unreadable(f"“{name}” is cut short: the image in it is not complete.")
+
+
+def _mrc_bytes(start: bytes, name: str) -> int:
+    """The bytes that an MRC file needs: 1024, its extended header, and the pixels of its mode."""
+    if len(start) < 1024:
+        raise Unreadable(f"“{name}” is cut short or damaged.")
+    order = ">" if start[212:213] == b"\x11" else "<"
+    width, height, sections, mode = struct.unpack(order + "4i", start[:16])
+    (extended,) = struct.unpack(order + "i", start[92:96])
+    checked_shape(height, width, name)
+    each = {0: 1, 1: 2, 2: 4, 6: 2, 12: 2}.get(mode, 1)
+    return int(1024 + max(0, extended) + width * height * max(1, sections) * each)
 
 
 def _tiff_bytes(order: bytes, file: Any, name: str) -> int:
@@ -171,9 +191,7 @@ def _tiff_bytes(order: bytes, file: Any, name: str) -> int:
         for _ in range(min(count, 512)):
             tag, kind, number, value = struct.unpack(sign + "HHI4s", file.read(12))
             if number == 1 and kind in (3, 4):
-                tags[tag] = struct.unpack(
-                    sign + ("H" if kind == 3 else "I"), value[: 2 * kind - 4]
-                )[0]
+                tags[tag] = struct.unpack(sign + ("H" if kind == 3 else "I"), value[: 2 * kind - 4])[0]
     except struct.error as problem:
         raise Unreadable(f"“{name}” is cut short or damaged.") from problem
     width, height = tags.get(256, 0), tags.get(257, 0)
@@ -201,4 +219,6 @@ def _text_bytes(start: bytes, name: str) -> int:
         "signedinteger": 4, "unsignedinteger": 4, "floatvalue": 4, "float": 4, "doublevalue": 8,
     }  # fmt: skip
     each = sizes.get(kind.group(1).lower(), 1) if kind else 1
-    return whole("HEADER_BYTES") + width * height * each
+    # An EDF header ends with "}" and a line feed, where the picture begins.
+    begin = whole("HEADER_BYTES") or text.find("}") + 2
+    return begin + width * height * each

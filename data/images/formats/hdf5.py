@@ -79,19 +79,13 @@ class _Hdf5(Frames):
         except Unreadable:
             raise
         except Exception as problem:
-            raise Unreadable(self._why(index, problem)) from problem
+            raise Unreadable(f"Frame {index + 1} of “{self._name}” is damaged.") from problem
         if absent is not None:
             mask = mask | absent
         return Frame(array, mask, nexus.at(self._meta, index))
 
     def close(self) -> None:
         self._files.close()
-
-    def _why(self, index: int, problem: Exception) -> str:
-        words = str(problem)
-        if "filter" in words and ("not available" in words or "not registered" in words):
-            return f"The images in “{self._name}” are compressed in a way that is not known here."
-        return f"Frame {index + 1} of “{self._name}” is damaged."
 
     # Where the images are
 
@@ -194,11 +188,13 @@ class _Hdf5(Frames):
         if depth > DEEPEST:
             raise Unreadable(f"“{self._name}” has virtual images that lead too far.")
         if dataset.external:
-            raise Unreadable(
-                f"“{self._name}” keeps its images in a raw file, which is not read here."
-            )
+            raise Unreadable(f"“{self._name}” keeps its images in a raw file, which is not read here.")
         if dataset.is_virtual:
             return self._assembled(dataset, where, index, depth)
+        creation = dataset.id.get_create_plist()
+        for number in range(creation.get_nfilters()):
+            if not h5py.h5z.filter_avail(creation.get_filter(number)[0]):
+                raise Unreadable(f"The images in “{self._name}” are compressed in a way that is not known here.")
         chunks = dataset.chunks
         if chunks is not None and int(np.prod(chunks)) * dataset.dtype.itemsize > _MOST_CHUNK:
             raise Unreadable(f"“{self._name}” is stored in impossibly large pieces.")
@@ -217,9 +213,7 @@ class _Hdf5(Frames):
         corners = list(product(range(0, height, tall), range(0, width, wide)))
         lead = tuple(at - at % size for at, size in zip(where, dataset.chunks, strict=False))
         missing = [
-            corner
-            for corner in corners
-            if dataset.id.get_chunk_info_by_coord((*lead, *corner)).byte_offset is None
+            corner for corner in corners if dataset.id.get_chunk_info_by_coord((*lead, *corner)).byte_offset is None
         ]
         if len(missing) == len(corners):
             raise Unreadable(unwritten)
@@ -247,16 +241,16 @@ class _Hdf5(Frames):
             inside = all(a <= at < a + n for a, n, at in zip(low, size, lead, strict=False))
             if not inside:
                 continue
-            file = (
-                dataset.file
-                if piece.file_name == "."
-                else self._files.beside(owner, piece.file_name)
-            )
+            file = dataset.file if piece.file_name == "." else self._files.beside(owner, piece.file_name)
             source = self._files.walk(file, piece.dset_name)
             if not isinstance(source, h5py.Dataset) or source.ndim < 2:
                 raise Unreadable(f"The data file “{Path(piece.file_name).name}” holds no image.")
-            begin = _box(piece.src_space)
-            first = begin[0] if begin is not None else (0,) * source.ndim
+            first: tuple[int, ...] = (0,) * source.ndim
+            if piece.src_space.get_select_type() != h5py.h5s.SEL_ALL:
+                begin = _box(piece.src_space)
+                if begin is None or len(begin[0]) != source.ndim:
+                    raise Unreadable(f"“{self._name}” is put together in a way not read here.")
+                first = begin[0]
             offsets = tuple(at - a for a, at in zip(low, lead, strict=False))
             # A stack of frames maps its leading axes one to one; a single image has none.
             inner = tuple(f + o for f, o in zip(first[: source.ndim - 2], offsets, strict=False))
@@ -267,7 +261,7 @@ class _Hdf5(Frames):
             taken, hole = self._taken(source, inner, index, depth + 1)
             y, x = low[-2:]
             tall, wide = size[-2:]
-            sy, sx = (first[-2], first[-1]) if begin is not None else (0, 0)
+            sy, sx = first[-2:]
             part = taken[sy : sy + tall, sx : sx + wide]
             array[y : y + part.shape[0], x : x + part.shape[1]] = part
             absent[y : y + part.shape[0], x : x + part.shape[1]] = (

@@ -37,12 +37,8 @@ class Opened:
                 return self._open(path)
         for path in tries:
             if os.path.lexists(path) and not self._permitted(path):
-                raise Unreadable(
-                    f"“{self.source.name}” points to a file that this server may not read."
-                )
-        raise Unreadable(
-            f"The data file “{stated.name}” that “{self.source.name}” needs is not on disk."
-        )
+                raise Unreadable(f"“{self.source.name}” points to a file that this server may not read.")
+        raise Unreadable(f"The data file “{stated.name}” that “{self.source.name}” needs is not on disk.")
 
     def walk(self, file: Any, path: str, depth: int = 0) -> Any:
         """The object at `path`, or None; links to other files go through `beside`."""
@@ -78,9 +74,7 @@ class Opened:
     def _open(self, path: Path) -> Any:
         real = Path(os.path.realpath(path))
         if real not in self._files:
-            if (
-                len(self._files) >= 64
-            ):  # a long series read through: keep the first, drop the oldest
+            if len(self._files) >= 64:  # a long series read through: keep the first, drop the oldest
                 oldest = next(islice(self._files, 1, None))
                 self._files.pop(oldest).close()
             try:

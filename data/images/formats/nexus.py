@@ -38,9 +38,7 @@ def read(files: Opened) -> FrameMeta:
     axis, start, increment = _rotation(files)
     saturation = _number(files, _DETECTOR + "saturation_value")[0]
     if saturation is None:
-        saturation = _number(
-            files, _DETECTOR + "detectorSpecific/countrate_correction_count_cutoff"
-        )[0]
+        saturation = _number(files, _DETECTOR + "detectorSpecific/countrate_correction_count_cutoff")[0]
     exposure, unit = _number(files, _DETECTOR + "count_time")
     beam_x, beam_y = _centre(files, "x", pixel_x), _centre(files, "y", pixel_y)
     if beam_x == beam_y == 0:  # what DECTRIS writes when nobody told the detector
