@@ -1,31 +1,96 @@
 """The feed as one browser sees it: the version of the one visit that it shows."""
 
+import logging
+from collections.abc import Callable
+
+from tornado.ioloop import PeriodicCallback
+
 from data.live.feed import Feed, Watch
+
+log = logging.getLogger(__name__)
+
+_LOOK_MS = 200.0
+
+
+class Pulses:
+    """The pulses of all browsers of a process.
+
+    One timer compares versions for all of them, and runs only while a browser watches something: a timer in each
+    browser's document would cost a thousand times as much.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self._watching: set[BrowserPulse] = set()
+        self._timer: PeriodicCallback | None = None
+
+    def pulse(self, beat: Callable[[], None]) -> "BrowserPulse":
+        """The pulse of one more browser; ``beat`` is called in the server's loop when its visit has changed."""
+        return BrowserPulse(self, beat)
+
+    @property
+    def running(self) -> bool:
+        """Whether the timer runs."""
+        return self._timer is not None
+
+    def look(self) -> None:
+        """Tell each browser whose visit has another version than it was told last."""
+        for pulse in tuple(self._watching):
+            try:
+                pulse.look()
+            except Exception:
+                log.exception("a browser could not be told of a change")
+
+    def follow(self, pulse: "BrowserPulse") -> None:
+        """Look at the version of this browser's visit from now on."""
+        self._watching.add(pulse)
+        if self._timer is None:
+            self._timer = PeriodicCallback(self.look, _LOOK_MS)
+            self._timer.start()
+
+    def leave(self, pulse: "BrowserPulse") -> None:
+        """Look at it no longer."""
+        self._watching.discard(pulse)
+        if not self._watching and self._timer is not None:
+            self._timer.stop()
+            self._timer = None
 
 
 class BrowserPulse:
     """Watches at most one visit for a browser; ``close`` when the browser goes."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, pulses: Pulses, beat: Callable[[], None]) -> None:
+        self._pulses, self._beat = pulses, beat
         self._watch: Watch | None = None
-        self._visit: int | None = None
+        self._told = 0
         self._closed = False
 
     def watch(self, visit_id: int | None) -> None:
-        """Watch this visit from now on, and no other."""
-        if visit_id == self._visit or self._closed:
+        """Watch this visit from now on, and no other. Its version now is taken as known."""
+        if self._closed or (self._watch.visit_id if self._watch is not None else None) == visit_id:
             return
-        if self._watch is not None:
-            self._watch.close()
-        self._visit = visit_id
-        self._watch = self._feed.watch(visit_id) if visit_id is not None else None
+        before = self._watch
+        self._watch = self._pulses.feed.watch(visit_id) if visit_id is not None else None
+        self._told = self.version()
+        if before is not None:
+            before.close()
+        if self._watch is None:
+            self._pulses.leave(self)
+        else:
+            self._pulses.follow(self)
 
     def version(self) -> int:
         """The version of the watched visit; 0 while none is."""
         return self._watch.version if self._watch is not None else 0
 
+    def look(self) -> None:
+        """Beat if the version is another one than when this was asked last."""
+        version = self.version()
+        if version != self._told:
+            self._told = version
+            self._beat()
+
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching, for good."""
         self.watch(None)
         self._closed = True

@@ -1,25 +1,19 @@
 """One browser: from its identity to its page."""
 
 import functools
-import logging
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import panel as pn
 
-from app.live import BrowserPulse
+from app.later import Later
 from app.screens import VIEWS, jump
 from app.services import Services
 from auth.identity import Identity, current_identity
 from views.desk import Desk, Words
 from views.page import Page
 from views.parts.shell import Shell
-
-log = logging.getLogger(__name__)
-
-_TICK_MS = 250
 
 
 def open_session(shared: Services) -> Shell:
@@ -28,14 +22,9 @@ def open_session(shared: Services) -> Shell:
     settings = shared.settings
     document = pn.state.curdoc
     prefix = settings.server.prefix
-    pulse = BrowserPulse(shared.feed)
 
-    def later(act: Callable[[], None]) -> None:
-        try:
-            document.add_next_tick_callback(act)
-        except RuntimeError:  # the browser has gone
-            log.debug("an answer came after its page was closed")
-
+    later = Later(document)
+    pulse = shared.pulses.pulse(lambda: later(page.beat))
     desk = Desk(
         reader=functools.partial(shared.access.reader, identity),
         pool=shared.questions,
@@ -59,7 +48,6 @@ def open_session(shared: Services) -> Shell:
     )
     page = Page(shell, desk, VIEWS, jump)
     page.open(_search(document))
-    pn.state.add_periodic_callback(page.tick, period=_TICK_MS)
     pn.state.on_session_destroyed(lambda context: pulse.close())
     return shell
 

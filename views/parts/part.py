@@ -19,6 +19,8 @@ from typing import Any, ClassVar
 import panel as pn
 import param
 from bokeh.document import Document
+from bokeh.model import Model
+from pyviz_comms import Comm
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +144,26 @@ class Part(pn.custom.JSComponent):
     def _render_esm(cls, compiled: Any = True, server: bool = False) -> str:
         script: str = super()._render_esm(compiled, server)
         return f"{script}?v={asset_version()}" if server else script
+
+    def _update_model(
+        self,
+        events: dict[str, param.parameterized.Event],
+        msg: dict[str, Any],
+        root: Model,
+        model: Model,
+        doc: Document,
+        comm: Comm | None,
+    ) -> None:
+        # Panel 1.9 drops what changes after a browser was sent the document and before it says that it has drawn it
+        # (`panel.io.document._drain_unconnected_events`). What we hold ourselves goes out by Bokeh's way.
+        if doc.callbacks.hold_value is not None or comm is not None:
+            super()._update_model(events, msg, root, model, doc, comm)
+            return
+        doc.hold("combine")
+        try:
+            super()._update_model(events, msg, root, model, doc, comm)
+        finally:
+            doc.unhold()
 
     def _get_properties(self, doc: Document | None) -> dict[str, Any]:
         properties: dict[str, Any] = super()._get_properties(doc)
