@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from unittest import mock
 
 import paths  # noqa: F401
 from servers import mariadb, models
@@ -64,7 +66,14 @@ class Facility:
 @contextmanager
 def server(memory: str = "3G") -> Iterator[mariadb.Server]:
     """A server on a socket of its own, gone with the block. Raises ``ServerMissing``."""
-    running = mariadb.start(os.getpid())
+    # Servers that share a folder for temporary tables remove each other's when they start.
+    with TemporaryDirectory(prefix="lens-facility-") as folder:
+        with mock.patch.dict(os.environ, TMPDIR=folder):
+            running = mariadb.start(os.getpid())
+        yield from _tuned(running, memory)
+
+
+def _tuned(running: mariadb.Server, memory: str) -> Iterator[mariadb.Server]:
     try:
         running.run(f"SET GLOBAL innodb_buffer_pool_size = {_bytes(memory)}")
         running.run("SET GLOBAL innodb_log_file_size = 1073741824")

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 _LONGEST_PAUSE = 5.0
 # Visits that get a close look at each turn; the others wait for theirs and hear of arrivals.
 _CLOSELY = 8
+_SLOTS = (0, 1, 2, 4, _CLOSELY)
 # A list of all visits needs no more, and a facility always measures somewhere.
 _FACILITY_SECONDS = 15.0
 
@@ -81,12 +82,7 @@ class Poller:
 
     def _begin(self) -> None:
         with self._lock:
-            if (
-                self._closed
-                or not self._started
-                or self._thread is not None
-                or not self._feed.watched
-            ):
+            if self._closed or not self._started or self._thread is not None or not self._feed.watched:
                 return
             self._thread = threading.Thread(target=self._run, name="ispyb-lens-poller", daemon=True)
             self._thread.start()
@@ -139,7 +135,10 @@ class Poller:
     def _compare(self, watched: frozenset[int | None]) -> None:
         visits = {visit for visit in watched if visit is not None}
         closely = self._next(visits)
-        question = statement(visits, closely, self._seen, self._reader.settlement)
+        # Few shapes of the statement, so that each is prepared once; no visit has the number 0.
+        slots = next(size for size in _SLOTS if size >= len(closely))
+        padded = [*closely, *[0] * (slots - len(closely))]
+        question = statement(visits, padded, self._seen, self._reader.settlement)
         found = marks(self._reader.rows(question))
         changed = found.news(self._seen)
         for visit in closely:
@@ -164,9 +163,7 @@ class Poller:
 
     def _facility_news(self, found: Marks) -> None:
         now = found.highest.get("visit", 0), found.highest.get("collection", 0)
-        if self._facility is None or (
-            now != self._facility and time.monotonic() >= self._facility_due
-        ):
+        if self._facility is None or (now != self._facility and time.monotonic() >= self._facility_due):
             self._facility = now
             self._facility_due = time.monotonic() + _FACILITY_SECONDS
             self._feed.touch(None)
