@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from panel.io import unlocked
 from panel.viewable import Viewable
 
 from views import place as places
@@ -51,6 +52,10 @@ class Page:
 
     def go(self, place: Place, same_entry: bool = False) -> None:
         """Move to ``place``; ``same_entry`` writes no new entry into the history."""
+        with unlocked():  # one message: Bokeh's own may overtake Panel's
+            self._go(place, same_entry)
+
+    def _go(self, place: Place, same_entry: bool) -> None:
         before = self.place
         self.place = place
         with self.shell.param.update(replace=same_entry):

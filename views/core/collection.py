@@ -140,15 +140,16 @@ class CollectionView:
     def _tell(self, answer: Answer) -> None:
         self._answer = answer
         self._desk.pulse.watch(answer.collection["visit_id"])
-        self._arrange(answer)
+        # Filled before they come onto the page: a plot without points has no ranges to be drawn with.
         self._draw(answer)
         self._show_image(answer)
+        self._arrange(answer)
 
     def _retell(self, answer: Answer) -> None:
         if answer.collection["id"] == self._number:
             self._answer = answer
-            self._arrange(answer)
             self._draw(answer)
+            self._arrange(answer)
 
     def _late(self, problem: Problem) -> None:
         """What is shown stays; the next beat asks again."""
