@@ -91,7 +91,8 @@ PAGES: dict[str, Page] = {
 }
 for _name, (_fields, _ask) in lists().items():
     PAGES[f"{_name} search"] = lambda r, ask=_ask: ask(r, Asked(search="s"))
-    for _field in _fields:
+    # One column of each join will do here: see test_queries_lists for all of them.
+    for _field in {field.needs: field for field in _fields}.values():
         PAGES[f"{_name} by {_field.key}"] = lambda r, ask=_ask, key=_field.key: ask(r, Asked(sort=key))
 
 
@@ -366,7 +367,7 @@ def test_a_proposal_lists_its_investigator_first_and_its_counts(tiny: Facility) 
     bob = tiny.reader("bob")
     assert [(p["name"], p["role"]) for p in proposals.people(bob, 2)] == [
         ("Carol Clarke", "Principal Investigator"),
-        ("Bob Brown", "Co-Investigator"),
+        ("Bob Brown", None if tiny.kind == "esrf" else "Co-Investigator"),
     ]
     found = proposals.proposal(bob, "mx1")
     assert (found["visits"], found["samples"], found["shipments"], found["pi"]) == (2, 3, 2, "Bob Brown")

@@ -108,7 +108,8 @@ class Collection(Table):
     voltage: Mapped[float | None] = real("voltage")
     magnification: Mapped[float | None] = real("magnification")
     exposed_dose: Mapped[float | None] = real("totalExposedDose")
-    pixel_on_image: Mapped[float | None] = real("pixelSizeOnImage")
+    # ESRF keeps the sampling rate of a micrograph where an X-ray collection has its beam centre in pixels.
+    pixel_on_image: Mapped[float | None] = real("pixelSizeOnImage", "xBeamPix")
     image_size_x: Mapped[int | None] = whole("imageSizeX")
     image_size_y: Mapped[int | None] = whole("imageSizeY")
     c2_aperture: Mapped[float | None] = real("c2aperture")
