@@ -169,7 +169,7 @@ class Live:
     poll_seconds: float = _setting(
         kinds.number(0.1, 60, "seconds"),
         "Time between two looks at an open visit (seconds).",
-        0.5,
+        1.0,
     )
 
 

@@ -104,3 +104,9 @@ def test_a_failed_answer_is_not_kept(source: Source) -> None:
     with pytest.raises(ValueError, match="once"):
         shared.answer(Reader(source, ALICE), 1, 7, "list", fail)
     assert shared.answer(Reader(source, ALICE), 1, 7, "list", lambda _: "rows") == "rows"
+
+
+def test_an_answer_about_a_visit_that_nobody_watches_is_not_kept(source: Source) -> None:
+    shared = Shared()
+    assert shared.answer(Reader(source, ALICE), 1, 0, "list", lambda _: "old") == "old"
+    assert shared.answer(Reader(source, ALICE), 1, 0, "list", lambda _: "new") == "new"

@@ -36,6 +36,8 @@ class Shared:
         """The answer of ``ask`` for this version of the visit. Raises NotFound where the Scope may not see the visit."""
         if not self._sees(reader, visit_id):
             raise NotFound("This visit")
+        if version == 0:  # nobody watches the visit, so nothing says when the answer grows old
+            return ask(reader)
         future, mine = self._place(self._answers, (visit_id, key), version)
         return cast(T, self._settle(future, mine, lambda: ask(reader), self._answers, (visit_id, key)))
 

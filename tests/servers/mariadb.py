@@ -162,7 +162,7 @@ def start(owner: int) -> Server:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"{folder}/s"
-    settings = [f"--socket={address}", f"--port={port}", f"--pid-file={folder}/pid", *_SETTINGS]
+    settings = [f"--socket={address}", f"--port={port}", f"--pid-file={folder}/pid", f"--tmpdir={folder}", *_SETTINGS]
     with open(log, "wb") as output:
         keeper = subprocess.Popen(
             [sys.executable, "-c", _KEEPER, str(owner), folder, program, *common, *settings],
