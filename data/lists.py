@@ -19,6 +19,7 @@ from sqlalchemy.sql.functions import FunctionElement
 Kind = Literal["text", "number", "time", "choice"]
 
 _WORDS = 8
+_LARGEST_KEY = 2**32
 _LONGEST = 200
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\s*(?:-|–|\.\.)\s*({_NUMBER})")
@@ -36,6 +37,11 @@ class Asked:
     descending: bool = True
     filters: tuple[tuple[str, str], ...] = ()
     search: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """True for all rows in the list's own order."""
+        return self.sort is None and not self.narrowed
 
     @property
     def narrowed(self) -> bool:
@@ -203,6 +209,9 @@ def _numbers(text: str) -> _Bounds:
     mantissa, _, exponent = digits.lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
     half = 0.5 * 10.0 ** (int(exponent or 0) - decimals) if abs(int(exponent or 0)) < 300 else 0.0
+    if not digits.lstrip("+-").isdigit() or abs(value) > _LARGEST_KEY:
+        # A FLOAT column holds seven digits: what was typed in full must find it.
+        half = max(half, abs(value) * 1e-7)
     return value - half, True, value + half, half == 0
 
 

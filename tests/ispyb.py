@@ -1,8 +1,8 @@
 """A tiny ISPyB whose every row is written out here, in any of the schemas that we read.
 
 Proposals mx1 (principal investigator Bob), em2 (Carol; Bob is a member), ssx3 and mx10 (Carol). Alice was at the visit
-mx1-1 only; the staff hold the group of beamline I04, where mx1-2 and mx10-1 are; admin may see all proposals; nobody may
-see nothing.
+mx1-1 only; the staff hold the group of beamline I04, where mx1-2 and mx10-1 are; admin may see all proposals; nobody
+may see nothing.
 """
 
 from dataclasses import dataclass
@@ -72,7 +72,9 @@ class Writer:
 
 def writer(url: Any) -> Writer:
     """A writer for the database at ``url``; a SQLite file gets the tables of our mapping first."""
-    engine = create_engine(driver(str(url) if isinstance(url, str) else url.render_as_string(False)), poolclass=NullPool)
+    engine = create_engine(
+        driver(str(url) if isinstance(url, str) else url.render_as_string(False)), poolclass=NullPool
+    )
     if engine.dialect.name == "sqlite":
         s.Table.metadata.create_all(engine)
     # A second engine: settling teaches the compiler of its engine.
@@ -145,7 +147,11 @@ def _proposals(w: Writer) -> None:
 
 
 def _shipments(w: Writer) -> None:
-    for key, proposal, name, acronym in ((1, 1, "Lysozyme", "LYS"), (2, 4, "Insulin", "INS"), (3, 2, "Ribosome", "RIB")):
+    for key, proposal, name, acronym in (
+        (1, 1, "Lysozyme", "LYS"),
+        (2, 4, "Insulin", "INS"),
+        (3, 2, "Ribosome", "RIB"),
+    ):
         w.add(s.Protein, protein_id=key, proposal_id=proposal, name=name, acronym=acronym)
         w.add(s.Crystal, crystal_id=key, protein_id=key, space_group="P43212", cell_a=79.0)
     for key, proposal in ((1, 1), (2, 1), (3, 4)):
@@ -173,31 +179,33 @@ def _shipments(w: Writer) -> None:
 
 
 def _group(w: Writer, key: int, visit: int, experiment: str | None, sample: int | None = None, **more: Any) -> None:
-    w.add(s.Group, group_id=key, visit_id=visit, experiment=experiment, sample_id=sample, start=at(1), end=at(1), **more)
+    w.add(
+        s.Group, group_id=key, visit_id=visit, experiment=experiment, sample_id=sample, start=at(1), end=at(1), **more
+    )
 
 
 def _collection(w: Writer, key: int, group: int, **values: Any) -> None:
-    usual = dict(
-        number=1,
-        start=at(1, 10),
-        end=at(1, 10, 5),
-        status="DataCollection Successful",
-        images=3600,
-        first_image=1,
-        exposure=0.01,
-        directory="/data/mx1-1",
-        prefix="xtal",
-        suffix="cbf",
-        template="xtal_1_####.cbf",
-        wavelength=1.0,
-        resolution=1.5,
-        transmission=40.0,
-        flux=1.5e12,
-        axis_range=0.1,
-        beam_size_x=0.05,
-        beam_size_y=0.02,
-        detector_id=1,
-    )
+    usual = {
+        "number": 1,
+        "start": at(1, 10),
+        "end": at(1, 10, 5),
+        "status": "DataCollection Successful",
+        "images": 3600,
+        "first_image": 1,
+        "exposure": 0.01,
+        "directory": "/data/mx1-1",
+        "prefix": "xtal",
+        "suffix": "cbf",
+        "template": "xtal_1_####.cbf",
+        "wavelength": 1.0,
+        "resolution": 1.5,
+        "transmission": 40.0,
+        "flux": 1.5e12,
+        "axis_range": 0.1,
+        "beam_size_x": 0.05,
+        "beam_size_y": 0.02,
+        "detector_id": 1,
+    }
     w.add(s.Collection, collection_id=key, group_id=group, **(usual | values))
 
 
@@ -316,7 +324,9 @@ def _ssx(w: Writer) -> None:
     _collection(w, 3003, 301, visit_hint=31, start=at(7, 12), images=100, prefix="chip3")
     w.add(s.SSXCollection, collection_id=3001, repetition_rate=231.25, chip_model="Oxford", experiment="chip run")
     # Rates in percent, from a preliminary and a final result; and one failed, which does not count.
-    w.add(s.SSXResult, id=1, collection_id=3001, hit_rate=10.0, indexing_rate=5.0, stage="Preliminary", status="Success")
+    w.add(
+        s.SSXResult, id=1, collection_id=3001, hit_rate=10.0, indexing_rate=5.0, stage="Preliminary", status="Success"
+    )
     w.add(s.SSXResult, id=2, collection_id=3001, hit_rate=30.0, indexing_rate=20.0, stage="Final", status="Success")
     w.add(s.SSXResult, id=3, collection_id=3001, hit_rate=99.0, indexing_rate=99.0, stage="Final", status="Failed")
     w.add(s.EventType, id=1, name="XrayDetection")

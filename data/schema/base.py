@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Double, ForeignKey, Integer, MetaData, String, Text
+from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -19,11 +20,18 @@ class Table(DeclarativeBase):
     metadata = MetaData()
 
 
+_WHOLE_SECONDS: DateTime = DATETIME(truncate_microseconds=True)  # type: ignore[no-untyped-call]
+
+
 class Moment(TypeDecorator[datetime]):
     """A date and time as the site wrote it, without zone. MySQL's zero date reads as None."""
 
     impl = DateTime
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        # SQLite compares times as text: all of one form, with the whole seconds that ISPyB has.
+        return dialect.type_descriptor(_WHOLE_SECONDS if dialect.name == "sqlite" else DateTime())
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return value if isinstance(value, datetime) else None

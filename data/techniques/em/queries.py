@@ -171,7 +171,7 @@ def collections(
 
     ``before``: continue below this id (own order only). ``total`` is None in the list's own order: see ``count``.
     """
-    listed, joins = fields(visit_id, datetime.now())
+    listed, joins = ((), {}) if asked.plain else fields(visit_id, datetime.now())
     page = page_ids(reader, "em", visit_id, listed, joins, asked, offset, limit, before)
     return Page(_rows(reader, visit_id, page.ids), page.total, page.done)
 

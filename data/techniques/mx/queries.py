@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from data.lists import Asked, Field, Page
 from data.reader import Reader
@@ -56,7 +56,10 @@ def fields(visit_id: int, now: datetime) -> tuple[tuple[Field, ...], Joins]:
         *shared_fields(now),
         *(Field(f"best_{key}", best.c[key], "text", "best") for key in ("pipeline", "space_group")),
         *(Field(f"best_{key}", best.c[key], "number", "best") for key in _BEST_NUMBERS),
-        *(Field(f"programs_{key}", runs.c[f"programs_{key}"], "number", "runs") for key in ("ok", "failed", "running")),
+        *(
+            Field(f"programs_{key}", func.coalesce(runs.c[f"programs_{key}"], 0), "number", "runs")
+            for key in ("ok", "failed", "running")
+        ),
         Field("spots", quality.c.spots, "number", "quality"),
         Field("quality_resolution", quality.c.quality_resolution, "number", "quality"),
     )
@@ -80,7 +83,7 @@ def collections(
 
     ``before``: continue below this id (own order only). ``total`` is None in the list's own order: see ``count``.
     """
-    listed, joins = fields(visit_id, datetime.now())
+    listed, joins = ((), {}) if asked.plain else fields(visit_id, datetime.now())
     page = page_ids(reader, "mx", visit_id, listed, joins, asked, offset, limit, before)
     return Page(_rows(reader, visit_id, page.ids), page.total, page.done)
 

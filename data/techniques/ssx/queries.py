@@ -152,7 +152,10 @@ def fields(visit_id: int, now: datetime) -> tuple[tuple[Field, ...], Joins]:
         *others,
         *(Field(f"best_{key}", best.c[key], "text", "best") for key in ("pipeline", "space_group")),
         *(Field(f"best_{key}", best.c[key], "number", "best") for key in _MERGE),
-        *(Field(f"programs_{key}", runs.c[f"programs_{key}"], "number", "runs") for key in ("ok", "failed", "running")),
+        *(
+            Field(f"programs_{key}", func.coalesce(runs.c[f"programs_{key}"], 0), "number", "runs")
+            for key in ("ok", "failed", "running")
+        ),
     )
     joins = {
         "sample": with_sample,
@@ -176,7 +179,7 @@ def collections(
 
     ``before``: continue below this id (own order only). ``total`` is None in the list's own order: see ``count``.
     """
-    listed, joins = fields(visit_id, datetime.now())
+    listed, joins = ((), {}) if asked.plain else fields(visit_id, datetime.now())
     page = page_ids(reader, "ssx", visit_id, listed, joins, asked, offset, limit, before)
     return Page(_rows(reader, visit_id, page.ids), page.total, page.done)
 
