@@ -55,6 +55,9 @@ class Collections:
         self._total: int | None = None
         self._loaded: list[int] = []
         self._plain = True
+        self._listing = 0  # counts the lists asked for: what was read for an earlier one is not of this one
+        self._answered = False  # the first page of this one is there; nothing is new compared with nothing
+        self._missed = False  # the visit changed before
         self.table = Table(
             technique.columns,
             on_want=self._want,
@@ -73,8 +76,8 @@ class Collections:
         """Show the collections of this visit, ordered and filtered as the link says."""
         state = table_state(listing)
         if visit_id != self._visit:
-            self._visit, self._total, self._loaded = visit_id, None, []
-            self._beat.forget()
+            self._visit, self._total = visit_id, None
+            self._begin()
             self.table.set_state(state)
             self.table.reload()
         else:
@@ -84,6 +87,9 @@ class Collections:
         """The visit changed: read what is new and what is on screen, once for everybody who watches the same."""
         visit = self._visit
         if visit is None:
+            return
+        if not self._answered:
+            self._missed = True
             return
         queries, shared = self._technique.queries, self._desk.shared
         version = self._desk.pulse.version()
@@ -99,6 +105,13 @@ class Collections:
             return shared.answer(reader, visit, version, (key, plain, ids), both)
 
         self._beat.ask(question)
+
+    def _begin(self) -> None:
+        """Another list: nothing of the one before counts."""
+        self._missed = self._missed or self._beat.waiting
+        self._beat.forget()
+        self._listing += 1
+        self._loaded, self._answered = [], False
 
     def _news(self, news: tuple[list[Row], list[Row]]) -> None:
         fresh, changed = news
@@ -123,7 +136,8 @@ class Collections:
         question = asked(want)
         self._plain = question == Asked()
         if want.offset == 0:
-            self._loaded = []
+            self._begin()
+        listing = self._listing
         plain = self._plain
         before = min(self._loaded) if plain and want.offset and want.offset == len(self._loaded) else None
         known = self._total if plain else None
@@ -139,7 +153,7 @@ class Collections:
 
         def tell(answer: tuple[Page, int | None]) -> None:
             page, total = answer
-            if visit != self._visit:
+            if listing != self._listing:
                 return
             self._loaded += [row["id"] for row in page.rows]
             if plain:
@@ -147,6 +161,10 @@ class Collections:
             self.table.send_rows(
                 want.seq, want.offset, [self._technique.draw(desk, row) for row in page.rows], total, page.done
             )
+            self._answered = True
+            if self._missed:
+                self._missed = False
+                self.beat()
 
         def fail(problem: Problem) -> None:
             self.table.fail(f"{problem.title}. {problem.text}", problem.reference)
