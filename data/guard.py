@@ -13,23 +13,23 @@ condition decides for both and the table's own is left out: the same rows, witho
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Join, Select, false, or_, select, union
+from sqlalchemy import ColumnElement, Join, Select, exists, false, or_, select, union
 from sqlalchemy import Table as CoreTable
 from sqlalchemy.orm import with_loader_criteria
-from sqlalchemy.sql import operators, visitors
-from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, Grouping, TextClause
+from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.sql.expression import ColumnClause, TableClause
-from sqlalchemy.sql.selectable import Alias, FromClause
 
 from data import schema as s
 from data.errors import Unguarded
 from data.query import Query
 from data.scope import Scope
+from data.ties import CLASSES, class_at, kept, parts, pinned, plain, tied
 
 Ids = Select[Any]
 Columns = Mapping[str, ColumnElement[Any]]
@@ -65,6 +65,20 @@ def _visits(scope: Scope) -> Ids:
     if scope.beamlines:
         parts.append(select(visit.c.sessionId).where(visit.c.beamLineName.in_(sorted(scope.beamlines))))
     return _ids(parts)
+
+
+def _one_visit(columns: Columns, scope: Scope) -> ColumnElement[bool]:
+    """The same for a statement about one visit: four look-ups, and no derived table in the way of its indexes."""
+    # Aliases, or a statement that also reads these tables would take them for its own.
+    mine, member, proposal = (_t(c).alias() for c in (s.VisitHasPerson, s.ProposalHasPerson, s.Proposal))
+    conditions: list[ColumnElement[bool]] = [
+        exists().where(mine.c.sessionId == columns["sessionId"], mine.c.personId == scope.person_id),
+        exists().where(member.c.proposalId == columns["proposalId"], member.c.personId == scope.person_id),
+        exists().where(proposal.c.proposalId == columns["proposalId"], proposal.c.personId == scope.person_id),
+    ]
+    if scope.beamlines:
+        conditions.append(columns["beamLineName"].in_(sorted(scope.beamlines)))
+    return or_(*conditions)
 
 
 def _proposals(scope: Scope) -> Ids:
@@ -160,7 +174,8 @@ def _child(column: str, owner: type[s.Table], key: str | None = None) -> Rule:
 _PROGRAM = "autoProcProgramId"
 _DC = "dataCollectionId"
 _OWNED: dict[type[s.Table], Rule] = {
-    s.Proposal: Rule(_of_proposal("proposalId")),
+    # Every way to see a visit also shows its proposal.
+    s.Proposal: Rule(_of_proposal("proposalId"), (("proposalId", s.Visit, "proposalId"),)),
     s.Visit: Rule(_of_visit("sessionId")),
     s.Person: Rule(
         _people,
@@ -225,23 +240,26 @@ _OPEN: frozenset[type[s.Table]] = frozenset(
 # Read by scope_of alone: who holds which right is nobody's business through a Reader.
 _CLOSED: frozenset[type[s.Table]] = frozenset({s.GroupHasPermission, s.GroupHasPerson})
 
-_CLASSES: dict[CoreTable, type[s.Table]] = {_t(m.class_): m.class_ for m in s.Table.registry.mappers}
-
 
 def guarded(query: Query, scope: Scope) -> Query:
     """``query`` with the condition of every table that it reads. Raises Unguarded for what cannot be guarded."""
+    if not isinstance(query, Select):
+        raise Unguarded("only a SELECT is a question; a union becomes one as a subquery")
     needed = _needed(query)
     if scope.everything:
         return query
-    return query.options(*(_criterion(mapped, scope) for mapped in needed))
+    return query.options(*(_criterion(mapped, scope, single) for mapped, single in needed))
 
 
-_ANALYSED: OrderedDict[Any, tuple[type[s.Table], ...]] = OrderedDict()
+_ANALYSED: OrderedDict[Any, tuple[tuple[type[s.Table], bool], ...]] = OrderedDict()
 _REMEMBERED = 1000
 
 
-def _needed(query: Query) -> tuple[type[s.Table], ...]:
-    """The classes whose conditions the statement needs; worked out once per shape of statement."""
+def _needed(query: Query) -> tuple[tuple[type[s.Table], bool], ...]:
+    """The classes whose conditions the statement needs, and whether it asks for one row of the class only.
+
+    Worked out once per shape of statement.
+    """
     shape = query._generate_cache_key()
     known = _ANALYSED.get(shape.key) if shape is not None else None
     if known is not None:
@@ -250,7 +268,9 @@ def _needed(query: Query) -> tuple[type[s.Table], ...]:
     for mapped in found:
         if mapped in _CLOSED or (mapped not in _OWNED and mapped not in _OPEN):
             raise Unguarded(f"{mapped.__name__} has no rule")
-    needed = _kept([mapped for mapped in found if mapped in _OWNED], _tied(query))
+    keep = kept([mapped for mapped in found if mapped in _OWNED], tied(query), lambda mapped: _OWNED[mapped].owners)
+    one_visit = s.Visit in keep and pinned(query, s.Visit, "sessionId")
+    needed = tuple((mapped, one_visit and mapped is s.Visit) for mapped in keep)
     if shape is not None:
         _ANALYSED[shape.key] = needed
         while len(_ANALYSED) > _REMEMBERED:
@@ -259,34 +279,37 @@ def _needed(query: Query) -> tuple[type[s.Table], ...]:
 
 
 @lru_cache(maxsize=4096)
-def _criterion(mapped: type[s.Table], scope: Scope) -> Any:
+def _criterion(mapped: type[s.Table], scope: Scope, single: bool) -> Any:
     if scope.person_id is None and not scope.beamlines:
         condition: ColumnElement[bool] = false()
     else:
         attributes = {c.name: getattr(mapped, p.key) for p in mapped.__mapper__.column_attrs for c in p.columns}
-        condition = _OWNED[mapped].condition(attributes, scope)
+        condition = _one_visit(attributes, scope) if single else _OWNED[mapped].condition(attributes, scope)
     return with_loader_criteria(mapped, condition, include_aliases=True)
 
 
 def _classes_of(query: Query) -> list[type[s.Table]]:
     found: dict[type[s.Table], None] = {}
-    for element in visitors.iterate(query):
+    for element in parts(query):
         if isinstance(element, TextClause):
             raise Unguarded("text")
+        if isinstance(element, UpdateBase):
+            raise Unguarded("a statement that writes")
         if isinstance(element, ColumnClause):
             if element.is_literal and element.name != "*":
                 raise Unguarded("a literal column")
-            if _class_at(element.table) is not None and "parententity" not in element._annotations:
+            if class_at(element.table) is not None and "parententity" not in element._annotations:
                 raise Unguarded(f"{element} of a bare table, which no condition reaches")
         elif isinstance(element, CoreTable):
-            mapped = _CLASSES.get(_plain(element))
+            mapped = CLASSES.get(plain(element))
             if mapped is None:
                 raise Unguarded(f"{element.name} is not mapped")
             found[mapped] = None
         elif isinstance(element, TableClause):
             raise Unguarded(f"{element.name} is no table of ours")
         elif isinstance(element, Select):
-            for source in (*element._from_obj, *(join[0] for join in element._setup_joins)):
+            joined = (join[0] for join in element._setup_joins)
+            for source in (*element._raw_columns, *element._from_obj, *joined):
                 _refuse_bare(source)
     return list(found)
 
@@ -295,119 +318,5 @@ def _refuse_bare(source: Any) -> None:
     if isinstance(source, Join):
         _refuse_bare(source.left)
         _refuse_bare(source.right)
-    elif _class_at(source) is not None and "parententity" not in source._annotations:
+    elif class_at(source) is not None and "parententity" not in source._annotations:
         raise Unguarded(f"{source} as a bare table, which no condition reaches")
-
-
-def _plain(table: Any) -> Any:
-    return table._deannotate() if table._annotations else table
-
-
-# ---- equalities that tie a table to its owner -----------------------------------------------------------------------
-
-_Place = Any  # a FROM element: a table or an alias of one
-_Tie = tuple[type[s.Table], str, type[s.Table], str]
-
-
-def _tied(query: Query) -> dict[type[s.Table], list[set[_Tie]]]:
-    """For each class, one set of ties for every place where it stands in the statement."""
-    places: dict[type[s.Table], list[set[_Tie]]] = {}
-    for element in visitors.iterate(query):
-        if isinstance(element, Select):
-            equalities = [*_equalities(element.whereclause)] if element.whereclause is not None else []
-            stands: list[_Place] = []
-            ties: list[tuple[_Place, _Tie]] = []
-            for source in element.get_final_froms():
-                _walk(source, stands, ties)
-            for left, right in equalities:
-                for one, other in ((left, right), (right, left)):
-                    ties.append((one.table, _tie(one, other)))
-            for place in stands:
-                mapped = _class_at(place)
-                if mapped is not None:
-                    places.setdefault(mapped, []).append({tie for at, tie in ties if _same(at, place)})
-    return places
-
-
-def _walk(source: FromClause, stands: list[_Place], ties: list[tuple[_Place, _Tie]]) -> list[_Place]:
-    """Collect the places under ``source`` and the ties of its joins; returns the places."""
-    if not isinstance(source, Join):
-        stands.append(source)
-        return [source]
-    left, right = _walk(source.left, stands, ties), _walk(source.right, stands, ties)
-    if source.full:
-        return [*left, *right]
-    for one, other in _equalities(source.onclause):
-        for mine, its in ((one, other), (other, one)):
-            inside_right = any(_same(mine.table, place) for place in right)
-            # Rows of the left side survive an outer join whatever the other side says.
-            if not source.isouter or inside_right:
-                ties.append((mine.table, _tie(mine, its)))
-    return [*left, *right]
-
-
-def _equalities(clause: Any) -> Iterator[tuple[ColumnClause[Any], ColumnClause[Any]]]:
-    """Column = column conditions that hold for every row: the clause itself or a part of an AND."""
-    if isinstance(clause, Grouping):
-        yield from _equalities(clause.element)
-    elif isinstance(clause, BooleanClauseList) and clause.operator is operators.and_:
-        for part in clause.clauses:
-            yield from _equalities(part)
-    elif (
-        isinstance(clause, BinaryExpression)
-        and clause.operator is operators.eq
-        and isinstance(clause.left, ColumnClause)
-        and isinstance(clause.right, ColumnClause)
-    ):
-        yield clause.left, clause.right
-
-
-def _tie(mine: ColumnClause[Any], its: ColumnClause[Any]) -> _Tie:
-    nothing: type[s.Table] = s.Table
-    return (_class_at(mine.table) or nothing, mine.name, _class_at(its.table) or nothing, its.name)
-
-
-def _class_at(place: Any) -> type[s.Table] | None:
-    while isinstance(place, Alias):
-        place = place.element
-    return _CLASSES.get(_plain(place)) if isinstance(place, CoreTable) else None
-
-
-def _same(one: Any, other: Any) -> bool:
-    return one is other or (one is not None and other is not None and _bare(one) is _bare(other))
-
-
-def _bare(place: Any) -> Any:
-    return place._deannotate() if isinstance(place, Alias | CoreTable) and place._annotations else place
-
-
-def _kept(found: list[type[s.Table]], tied: dict[type[s.Table], list[set[_Tie]]]) -> tuple[type[s.Table], ...]:
-    """The classes that keep their own condition.
-
-    A class may do without when, at every place where it stands, it is tied to an owner that is itself sound: one that
-    keeps its condition, or leans on sound ones. Where classes only lean on each other, the first of them keeps its own.
-    """
-    sound: set[type[s.Table]] = set()
-    kept: list[type[s.Table]] = []
-
-    def leans(mapped: type[s.Table], on: set[type[s.Table]]) -> bool:
-        places = tied.get(mapped, [])
-        return bool(places) and all(
-            any((mapped, own, owner, key) in ties and owner in on for own, owner, key in _OWNED[mapped].owners)
-            for ties in places
-        )
-
-    waiting = list(found)
-    while waiting:
-        ready = [mapped for mapped in waiting if leans(mapped, sound)]
-        if not ready:
-            others = set(waiting)
-            alone = [mapped for mapped in waiting if not leans(mapped, others - {mapped})] or waiting[:1]
-            kept += alone
-            ready = alone
-        sound.update(ready)
-        waiting = [mapped for mapped in waiting if mapped not in sound]
-    return tuple(kept)
-
-
-__all__ = ["Rule", "guarded"]

@@ -5,6 +5,7 @@ mx1-1 only; the staff hold the group of beamline I04, where mx1-2 and mx10-1 are
 may see nothing.
 """
 
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -362,7 +363,8 @@ def facility(kind: str, url: str) -> Facility:
 
 
 def at_server(server: mariadb_server.Server, kind: str, name: str) -> str:
-    """An empty database of this flavour of its own."""
+    """An empty database of this flavour of this worker's own."""
+    name = f"{name}_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     if kind == "diamond":
         made = mariadb_server.create_diamond(server, name, rows=False)
     else:

@@ -163,7 +163,15 @@ def test_a_visit_not_shared_is_not_counted(tiny: Facility) -> None:
 
 def test_a_visit_and_a_proposal_of_others_are_not_found(tiny: Facility) -> None:
     alice = tiny.reader("alice")
-    for name, number in (("em2", 1), ("mx1", 2), ("mx1", 99), ("mx10", 1), ("no such", 1), ("mx1-1", 1), ("mx1", 10**12)):
+    for name, number in (
+        ("em2", 1),
+        ("mx1", 2),
+        ("mx1", 99),
+        ("mx10", 1),
+        ("no such", 1),
+        ("mx1-1", 1),
+        ("mx1", 10**12),
+    ):
         with pytest.raises(NotFound, match="This visit does not exist"):
             visits.visit(alice, name, number)
     for name in ("em2", "ssx3", "mx10", "zz9", "", "mx1-1", "%"):
@@ -177,7 +185,8 @@ def test_ties_give_the_rows_that_every_condition_of_its_own_gives(
 ) -> None:
     reader = tiny.reader(login)
     quick = {name: answer(page, reader) for name, page in PAGES.items()}
-    monkeypatch.setattr(guard, "_tied", lambda query: {})
+    monkeypatch.setattr(guard, "tied", lambda query: {})
+    monkeypatch.setattr(guard, "pinned", lambda *_: False)
     monkeypatch.setattr(guard, "_ANALYSED", type(guard._ANALYSED)())
     for name, page in PAGES.items():
         assert answer(page, reader) == quick[name], name
