@@ -1,12 +1,14 @@
 """Starts the server: one Tornado process with Panel's pages, our routes, and the gate in front of both."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import panel as pn
 from panel.io.server import get_server
+from tornado.httputil import HTTPServerRequest
+from tornado.web import GZipContentEncoding
 
 from app.routes import pictures
 from app.services import Services
@@ -34,8 +36,24 @@ def gate_for(shared: Services, demo: Sequence[DemoPerson] = ()) -> Gate:
     )
 
 
-def make(shared: Services, gate: Gate) -> Any:
-    """A Bokeh server that is bound to its port and not yet serving."""
+class CompressedStatic(GZipContentEncoding):
+    """Scripts and styles leave compressed: 3 MB become 0.8. Pages and data do not, as they hold secrets or change."""
+
+    GZIP_LEVEL = 4
+
+    def __init__(self, request: HTTPServerRequest) -> None:
+        super().__init__(request)
+        static = "/static/" in request.path or "/components/" in request.path
+        self._gzipping = self._gzipping and static and "Range" not in request.headers
+
+
+def make(shared: Services, gate: Gate, processes: int = 1) -> Any:
+    """A Bokeh server that is bound to its port and not yet serving.
+
+    With several ``processes`` it returns in each of them, and in this one only by SystemExit, when they have ended.
+    Sessions of Bokeh know nothing of each other's process: where page and websocket meet different ones, the page is
+    made twice. A proxy that keeps a browser at one process, in front of several servers, spends less.
+    """
     settings = shared.settings.server
     origins = [f"{settings.address}:{settings.port}", f"localhost:{settings.port}", f"127.0.0.1:{settings.port}"]
     origins += list(settings.origins)
@@ -45,7 +63,7 @@ def make(shared: Services, gate: Gate) -> Any:
     lower_latency()
     shared.poller.start()
     server = get_server(
-        {"/": page(shared)},
+        {"/": lambda: open_session(shared)},
         port=settings.port,
         address=settings.address,
         prefix=settings.prefix,
@@ -58,18 +76,8 @@ def make(shared: Services, gate: Gate) -> Any:
         start=False,
         show=False,
         admin=False,
+        num_procs=processes,
     )
     gate.install(server._tornado)
+    server._tornado.transforms.append(CompressedStatic)
     return server
-
-
-def page(shared: Services) -> Callable[[], Any]:
-    """What Panel calls for each browser."""
-
-    def build() -> Any:
-        document = pn.state.curdoc
-        document.title = shared.settings.site.name
-        with document.models.freeze():
-            return open_session(shared)
-
-    return build

@@ -21,8 +21,10 @@ def open_session(shared: Services) -> Shell:
     identity = current_identity()
     settings = shared.settings
     document = pn.state.curdoc
+    if document is None:
+        raise RuntimeError("a page is made for a browser")
+    document.title = settings.site.name
     prefix = settings.server.prefix
-
     later = Later(document)
     pulse = shared.pulses.pulse(lambda: later(page.beat))
     desk = Desk(
