@@ -20,10 +20,10 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Join, Select, exists, false, or_, select, union
 from sqlalchemy import Table as CoreTable
-from sqlalchemy.orm import with_loader_criteria
+from sqlalchemy.orm import LoaderCriteriaOption
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import TextClause
-from sqlalchemy.sql.expression import ColumnClause, TableClause
+from sqlalchemy.sql.expression import ColumnClause, FromClause, TableClause
 
 from data import schema as s
 from data.errors import Unguarded
@@ -37,11 +37,10 @@ Condition = Callable[[Any, Scope], ColumnElement[bool]]
 
 
 def _t(mapped: type[s.Table]) -> CoreTable:
-    table = mapped.__table__
-    return cast(CoreTable, table)
+    return cast(CoreTable, mapped.__table__)
 
 
-def _named(table: CoreTable) -> Columns:
+def _named(table: FromClause) -> Columns:
     return {column.name: column for column in table.c}
 
 
@@ -285,7 +284,17 @@ def _criterion(mapped: type[s.Table], scope: Scope, single: bool) -> Any:
     else:
         attributes = {c.name: getattr(mapped, p.key) for p in mapped.__mapper__.column_attrs for c in p.columns}
         condition = _one_visit(attributes, scope) if single else _OWNED[mapped].condition(attributes, scope)
-    return with_loader_criteria(mapped, condition, include_aliases=True)
+    return _Criterion(mapped, condition, include_aliases=True)
+
+
+class _Criterion(LoaderCriteriaOption):
+    """SQLAlchemy puts the condition of a joined alias on the table behind the alias: here it goes to the alias."""
+
+    _cache_key_traversal = LoaderCriteriaOption._traverse_internals
+
+    def _resolve_where_criteria(self, ext_info: Any) -> ColumnElement[bool]:
+        condition = super()._resolve_where_criteria(ext_info)
+        return ext_info._adapter.traverse(condition) if ext_info.is_aliased_class else condition
 
 
 def _classes_of(query: Query) -> list[type[s.Table]]:
