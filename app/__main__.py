@@ -35,9 +35,7 @@ def parser() -> argparse.ArgumentParser:
         for name, text in COMMANDS.items()
     }
     for command in made.values():
-        command.add_argument(
-            "--config", type=Path, metavar="FILE", help="settings file (default: ispyb-lens.toml)"
-        )
+        command.add_argument("--config", type=Path, metavar="FILE", help="settings file (default: ispyb-lens.toml)")
 
     demo = made["demo"]
     demo.add_argument("--port", help="port to listen on (default: 5006, or the next free one)")
@@ -48,9 +46,7 @@ def parser() -> argparse.ArgumentParser:
     serve = made["serve"]
     serve.add_argument("--port", help="port to listen on")
     serve.add_argument("--address", help="address to listen on")
-    serve.add_argument(
-        "--num-procs", type=_count, default=1, metavar="N", help="processes that share the port"
-    )
+    serve.add_argument("--num-procs", type=_count, default=1, metavar="N", help="processes that share the port")
 
     made["check"].add_argument("--json", action="store_true", help="print the report as JSON")
 

@@ -23,7 +23,7 @@ class Access:
         self._held: OrderedDict[str, tuple[float, Scope]] = OrderedDict()
 
     def reader(self, identity: Identity) -> Reader:
-        """A Reader for the person behind ``identity``. Raises UnknownPerson or Unavailable; may wait for the database."""
+        """A Reader for the person behind ``identity``. Raises UnknownPerson or Unavailable; may wait for ISPyB."""
         return Reader(self._source, self.scope(identity))
 
     def scope(self, identity: Identity) -> Scope:

@@ -55,9 +55,8 @@ def services(settings: Settings, files: Files | None = None) -> Services:
         {name: tuple(beamlines) for name, beamlines in settings.access.beamline_groups.items()},
     )
     feed = Feed()
-    assert settings.store.url is not None
     store = Store(
-        settings.store.url.render_as_string(hide_password=False),
+        settings.store_url().render_as_string(hide_password=False),
         idle=settings.login.idle_minutes * 60,
         absolute=settings.login.hours * 3600,
     )

@@ -49,12 +49,8 @@ class Site:
 
     name: str = _setting(kinds.text(empty=False), "Name in the header and the title.", "ISPyB Lens")
     demo: bool = _setting(kinds.flag(), "Label everything on screen as simulated.", False)
-    visit_word: str = _setting(
-        kinds.choice("Session", "Visit"), "What the site calls a visit on screen.", "Session"
-    )
-    support: str = _setting(
-        kinds.text("text on one line"), "Whom to ask for help; shown where something fails.", ""
-    )
+    visit_word: str = _setting(kinds.choice("Session", "Visit"), "What the site calls a visit on screen.", "Session")
+    support: str = _setting(kinds.text("text on one line"), "Whom to ask for help; shown where something fails.", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +62,11 @@ class Database:
         "ISPyB, as an SQLAlchemy URL. Needed by every command but `demo`.",
         None,
     )
-    replica_url: URL | None = _setting(
-        kinds.database_url(_DATABASE), "A read replica for lists and statistics.", None
-    )
+    replica_url: URL | None = _setting(kinds.database_url(_DATABASE), "A read replica for lists and statistics.", None)
     statement_seconds: float = _setting(
         kinds.number(0.5, 600, "seconds"), "A statement that takes longer is stopped (seconds).", 5
     )
-    pool: int = _setting(
-        kinds.whole(1, 64, "connections"), "Connections that one process holds open.", 6
-    )
+    pool: int = _setting(kinds.whole(1, 64, "connections"), "Connections that one process holds open.", 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +85,10 @@ class Store:
 class Server:
     """Where and how pages are served."""
 
-    address: str = _setting(
-        kinds.listen_address(), "The address to listen on; loopback unless set.", "127.0.0.1"
-    )
+    address: str = _setting(kinds.listen_address(), "The address to listen on; loopback unless set.", "127.0.0.1")
     port: int = _setting(kinds.whole(1, 65535), "The port to listen on.", 5006)
-    prefix: str = _setting(
-        kinds.web_prefix(), "Path under which a proxy shows the site, such as `/lens`.", ""
-    )
-    public_url: str = _setting(
-        kinds.web_url(), "The address people type, for links in mails and for sign-in.", ""
-    )
+    prefix: str = _setting(kinds.web_prefix(), "Path under which a proxy shows the site, such as `/lens`.", "")
+    public_url: str = _setting(kinds.web_url(), "The address people type, for links in mails and for sign-in.", "")
     origins: tuple[str, ...] = _setting(
         kinds.texts("a list of hosts, each host or host:port", kinds.is_host),
         "Hosts that may open a websocket, besides the one of `public_url`.",
@@ -113,9 +99,7 @@ class Server:
         "Send cookies over https only; `auto`: when `public_url` is https.",
         "auto",
     )
-    threads: int = _setting(
-        kinds.whole(1, 64, "threads"), "Threads for queries and files in one process.", 6
-    )
+    threads: int = _setting(kinds.whole(1, 64, "threads"), "Threads for queries and files in one process.", 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +109,7 @@ class Login:
     idle_minutes: float = _setting(
         kinds.number(1, 1440, "minutes"), "Signed out after this long without use (minutes).", 30
     )
-    hours: float = _setting(
-        kinds.number(0.1, 168, "hours"), "Signed out after this long in any case (hours).", 8
-    )
+    hours: float = _setting(kinds.number(0.1, 168, "hours"), "Signed out after this long in any case (hours).", 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +159,7 @@ class Live:
 class Log:
     """What goes to the log."""
 
-    level: str = _setting(
-        kinds.choice("debug", "info", "warning", "error"), "The least that is logged.", "info"
-    )
+    level: str = _setting(kinds.choice("debug", "info", "warning", "error"), "The least that is logged.", "info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +181,12 @@ class Settings:
         if self.database.url is None:
             raise SettingsError(f"{variable('database', 'url')} (database.url) must be {_DATABASE}")
         return self.database.url
+
+    def store_url(self) -> URL:
+        """The URL of the dashboard's own database, which `load` always fills in."""
+        if self.store.url is None:
+            raise SettingsError(f"{variable('store', 'url')} (store.url) must be set")
+        return self.store.url
 
 
 def variable(section: str, name: str) -> str:
@@ -296,9 +282,7 @@ def _from_file(path: Path | None, problems: list[str]) -> dict[tuple[str, str], 
     return found
 
 
-def _from_environment(
-    environ: Mapping[str, str], problems: list[str]
-) -> dict[tuple[str, str], tuple[str, object]]:
+def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[tuple[str, str], tuple[str, object]]:
     names = {variable(s, n): (s, n) for s, entries in _known().items() for n in entries}
     found: dict[tuple[str, str], tuple[str, object]] = {}
     for name, value in sorted(environ.items()):

@@ -20,7 +20,12 @@ PLACES = [
         visit=3,
         tab="mx",
         listing=ListPlace(
-            "best_resolution_high", False, "lyso & <b>", (("images", ">100"), ("sample", "a=b&c")), ("id", "start"), True
+            "best_resolution_high",
+            False,
+            "lyso & <b>",
+            (("images", ">100"), ("sample", "a=b&c")),
+            ("id", "start"),
+            True,
         ),
     ),
 ]

@@ -38,9 +38,10 @@ Crumb = tuple[str, Place | None]
 class Desk:
     """One browser's surroundings.
 
-    ``reader`` gives a Reader with rights at most a minute old, in whatever thread it is called; ``go`` moves to a place
-    (``replace``: without a new entry in the history); ``later`` runs a function on the browser's own document under
-    its lock; ``head`` names the page and its crumbs; ``relist`` tells how the list on the page is ordered; ``redraw`` that a view has more parts than before; ``prefix`` is the path under which the server's own routes are.
+    ``reader`` gives a Reader with rights at most a minute old, in whatever thread it is called. ``go`` moves to a place
+    (true: without a new entry in the history). ``later`` runs a function on the browser's own document under its lock.
+    ``head`` names the page and its crumbs, ``relist`` tells how the list on the page is ordered, ``redraw`` that a view
+    has other parts than before. ``prefix`` is the path under which the server's own routes are.
     """
 
     reader: Callable[[], Reader]

@@ -21,8 +21,8 @@ _LAST_RETRY = 8.0
 class Reading(Generic[T]):
     """One question at a time.
 
-    ``tell(answer)`` and ``fail(problem)`` are called on the browser's document. A problem that may pass (the database is
-    away) is asked again by itself, ever more slowly, until an answer comes or another question is put.
+    ``tell(answer)`` and ``fail(problem)`` are called on the browser's document. After a problem that may pass (the
+    database is away) the question is put again by itself, ever more slowly, until an answer or another question comes.
     """
 
     def __init__(self, desk: Desk, tell: Callable[[T], None], fail: Callable[[Problem], None]) -> None:

@@ -11,8 +11,7 @@ from auth.store import Store
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do what was asked; 1 with a sentence where it cannot be done."""
-    assert settings.store.url is not None
-    store = Store(settings.store.url.render_as_string(hide_password=False))
+    store = Store(settings.store_url().render_as_string(hide_password=False))
     try:
         if args.action == "add":
             add_account(store, args.login, _password(args.password_stdin), args.name)

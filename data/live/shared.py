@@ -1,8 +1,8 @@
 """One answer for everybody who watches the same visit.
 
-Whoever may see a visit sees all of it, so rows read for one viewer are right for every other one, once that viewer's own
-right to the visit is known. The right is asked for each Scope and is at most a minute old; the rows are kept for one
-version of the visit, and concurrent questions for them wait for the first.
+Whoever may see a visit sees all of it, so rows read for one viewer are right for every other one, once that viewer's
+own right to the visit is known. The right is asked for each Scope and is at most a minute old; the rows are kept for
+one version of the visit, and concurrent questions for them wait for the first.
 """
 
 import threading
@@ -33,7 +33,7 @@ class Shared:
         self._rights: OrderedDict[Hashable, tuple[float, Future[bool]]] = OrderedDict()
 
     def answer(self, reader: Reader, visit_id: int, version: int, key: Hashable, ask: Callable[[Reader], T]) -> T:
-        """The answer of ``ask`` for this version of the visit. Raises NotFound where the Scope may not see the visit."""
+        """The answer of ``ask`` for this version of the visit. Raises NotFound where the visit is not visible."""
         if not self._sees(reader, visit_id):
             raise NotFound("This visit")
         if version == 0:  # nobody watches the visit, so nothing says when the answer grows old

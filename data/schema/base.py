@@ -20,7 +20,7 @@ class Table(DeclarativeBase):
     metadata = MetaData()
 
 
-_WHOLE_SECONDS: DateTime = DATETIME(truncate_microseconds=True)  # type: ignore[no-untyped-call]
+_WHOLE_SECONDS: DateTime = DATETIME(truncate_microseconds=True)
 
 
 class Moment(TypeDecorator[datetime]):

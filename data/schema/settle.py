@@ -151,13 +151,13 @@ class _SiteCompiler(SQLCompiler):
         fit = self.settlement.fits.get(table.name) if asfrom else None
         enclosing = options.get("enclosing_alias")
         if fit is None or fit.real == table.name:
-            return cast(str, super().visit_table(table, asfrom=asfrom, **options))  # type: ignore[no-untyped-call]
+            return cast(str, super().visit_table(table, asfrom=asfrom, **options))
         if fit.real is None:
             nulls = ", ".join(f"NULL AS {self.preparer.quote(column.name)}" for column in table.columns)
             text = f"(SELECT {nulls} FROM (SELECT 1 AS one) AS one_row WHERE 1 = 0)"
         else:
             text = self.preparer.quote(fit.real)
-        super().visit_table(table, asfrom=asfrom, **options)  # type: ignore[no-untyped-call]
+        super().visit_table(table, asfrom=asfrom, **options)
         # The option comes down from every alias above; only the one right above this table names it.
         named = enclosing is not None and enclosing.element is table
         return text if named else f"{text} AS {self.preparer.quote(table.name)}"

@@ -33,8 +33,11 @@ class Queries(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Technique:
-    """One technique. ``draw`` turns a row of its queries into a row of the table; ``describe`` gives the parameters of a
-    collection, from the dict of ``data.core.collection.collection``, as blocks."""
+    """One technique.
+
+    ``draw`` turns a row of its queries into a row of the table; ``describe`` gives the parameters of a collection, from
+    the dict of ``data.core.collection.collection``, as blocks.
+    """
 
     key: str
     label: str
