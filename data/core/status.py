@@ -20,6 +20,8 @@ _WORDS: tuple[tuple[Status, tuple[str, ...]], ...] = (
     ("finished", ("success", "finish", "complete")),
     ("running", ("running", "started", "collecting", "in progress")),
 )
+# Beamlines write "unsuccessful" at the start and correct it at the end: for so long it says nothing.
+_NOT_YET, _OPENING = "unsuccess", timedelta(hours=1)
 # Without a word and without an end, a collection is taken as running for so long after its start.
 _LONGEST = timedelta(days=1)
 
@@ -29,6 +31,8 @@ OK, FAILED = ("1", "SUCCESS"), ("0", "FAILED")
 def status(run_status: str | None, end: datetime | None, start: datetime | None, now: datetime) -> Status:
     """The status of a collection, from the beamline's words, else from its times."""
     words = (run_status or "").lower()
+    if _NOT_YET in words and end is None and start is not None and now - _OPENING <= start <= now + _OPENING:
+        return "running"
     for found, signs in _WORDS:
         if any(sign in words for sign in signs):
             return found
@@ -41,7 +45,9 @@ def status_of_collection(now: datetime) -> ColumnElement[str]:
     """The same as an expression over Collection."""
     words = func.lower(func.coalesce(Collection.status, ""))
     recent = and_(Collection.start >= now - _LONGEST, Collection.start <= now + _LONGEST)
+    opening = and_(Collection.start >= now - _OPENING, Collection.start <= now + _OPENING)
     return case(
+        (and_(words.like(f"%{_NOT_YET}%"), Collection.end.is_(None), opening), "running"),
         *((or_(*(words.like(f"%{sign}%") for sign in signs)), found) for found, signs in _WORDS),
         (Collection.end.is_not(None), "finished"),
         (recent, "running"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, func, select, union
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, union
 
 from data.core.status import state_of_program, status_of_collection
 from data.lists import Asked, Field, conditions, needed, ordering
@@ -128,24 +128,74 @@ def page_ids(
     limit: int,
     before: int | None,
 ) -> Ids:
-    """Which collections the page shows. One statement.
+    """Which collections the page shows. One statement, two with ``before``.
 
-    ``before``: those with a lower id, for lists in their own order; then ``offset`` counts from there. The total is
-    counted where the answer needs all rows anyway: filtered or sorted, and not continued by ``before``.
+    A whole list's own order is by group, newest first, and within a group by collection; a filtered one's is by
+    collection. ``before``: continue below this collection, for lists in their own order; then ``offset`` counts from
+    there. The total is counted where the answer needs all rows anyway: filtered or sorted, and not continued.
     """
     order = ordering(asked, fields)
+    if not order and not asked.narrowed and not offset:
+        return _newest(reader, technique, visit_id, limit, before)
     counted = (bool(order) or asked.narrowed) and before is None
     query = of_visit(select(Collection.collection_id, *((func.count().over(),) if counted else ())), visit_id)
     for name in needed(asked, fields):
         query = joins[name](query)
     query = query.where(technique_of_group() == technique, *conditions(asked, fields))
-    if before is not None and not order:
-        query = query.where(Collection.collection_id < before)
+    if not order and before is not None:
+        narrowed = Collection.collection_id < before
+        query = query.where(narrowed if asked.narrowed else _below(_group_of(reader, visit_id, before), before))
     last = Collection.collection_id.desc() if asked.descending or not order else Collection.collection_id.asc()
-    query = query.order_by(*order, last).limit(limit + 1)
+    by_group = () if order or asked.narrowed else (Group.group_id.desc(),)
+    query = query.order_by(*order, *by_group, last).limit(limit + 1)
     rows = reader.rows(query.offset(offset) if offset else query)
     total = (int(rows[0][1]) if rows else 0 if not offset else None) if counted else None
     return Ids([row[0] for row in rows[:limit]], total, len(rows) <= limit)
+
+
+def _newest(reader: Reader, technique: Key, visit_id: int, limit: int, before: int | None) -> Ids:
+    """The next page of a list in its own order: as many groups as it needs, by index, and only their collections.
+
+    Sorting the collections themselves would read all of the visit: 80,000 rows instead of 300 for one of 25,000.
+    """
+    near = of_visit(select(Group.group_id), visit_id).where(technique_of_group() == technique)
+    below = None
+    if before is not None:
+        group = _group_of(reader, visit_id, before)
+        below = _below(group, before)
+        near = near.where(Group.group_id <= group, below)
+    near = near.order_by(Group.group_id.desc()).limit(limit + 1).subquery("near")
+    groups = select(near.c.group_id).distinct().subquery("groups")
+    query = (
+        select(Collection.collection_id)
+        .select_from(Visit)
+        .join(Group, Group.visit_id == Visit.visit_id)
+        .join(groups, groups.c.group_id == Group.group_id)
+        .join(Collection, Collection.group_id == Group.group_id)
+        .where(Visit.visit_id == visit_id)
+    )
+    if below is not None:
+        query = query.where(below)
+    query = query.order_by(Group.group_id.desc(), Collection.collection_id.desc()).limit(limit + 1)
+    rows = reader.rows(query)
+    return Ids([row[0] for row in rows[:limit]], None, len(rows) <= limit)
+
+
+def _below(group: int, collection: int) -> ColumnElement[bool]:
+    """What comes after this collection in a list's own order."""
+    return or_(Group.group_id < group, and_(Group.group_id == group, Collection.collection_id < collection))
+
+
+def _group_of(reader: Reader, visit_id: int, collection: int) -> int:
+    """The group of a collection of the visit; 0 where it has none. One statement."""
+    query = (
+        select(Group.group_id)
+        .select_from(Visit)
+        .join(Group, Group.visit_id == Visit.visit_id)
+        .join(Collection, Collection.group_id == Group.group_id)
+        .where(Visit.visit_id == visit_id, Collection.collection_id == collection)
+    )
+    return int(reader.scalar(query) or 0)
 
 
 def newer_ids(reader: Reader, technique: Key, visit_id: int, after_id: int, limit: int = 200) -> list[int]:
