@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
 from data.errors import TooSlow, Unavailable, Unguarded
@@ -62,9 +63,9 @@ class Source:
             with self._lock:
                 if self._settlement is None:
                     try:
-                        self._settlement = settle(self.engine)
-                    except DBAPIError as error:
-                        log.warning("settle: %s", error.orig)
+                        self._settlement = settle(self.engine.execution_options(**{_DOOR: True}))
+                    except (DBAPIError, NoConnection) as error:
+                        log.warning("settle: %s", error)
                         raise Unavailable from error
         return self._settlement
 
@@ -98,7 +99,13 @@ class Source:
                 log.warning("the schema changed: settling again")
                 self._settlement = None
                 return self._run(query, parameters, again=False)
+            if isinstance(error, ProgrammingError) and code not in _SCHEMA_CHANGED:
+                # A fault of the statement, not of the database: it would fail again.
+                raise
             log.warning("database: %s", error.orig)
+            raise Unavailable from error
+        except NoConnection as error:
+            log.warning("all connections are busy: %s", error)
             raise Unavailable from error
         finally:
             taken = time.perf_counter() - began
@@ -131,11 +138,11 @@ def _engine(url: URL, seconds: float, pool: int) -> Engine:
             connect_args={"connect_timeout": 5, "read_timeout": int(seconds * 2) + 5, "charset": "utf8mb4"},
         )
         event.listen(engine, "connect", _limit_mysql(seconds))
-    event.listen(engine, "before_execute", _refuse)
+    event.listen(engine, "before_cursor_execute", _refuse)
     return engine
 
 
-def _refuse(connection: Connection, statement: Any, *_: Any) -> None:
+def _refuse(connection: Connection, *_: Any) -> None:
     if not connection.get_execution_options().get(_DOOR):
         raise Unguarded("statements run through a Reader")
 

@@ -143,6 +143,8 @@ def test_what_no_condition_reaches_is_refused(what: str, scope: Scope) -> None:
 def test_a_borrowed_engine_answers_nothing(tiny: Facility) -> None:
     with pytest.raises(Unguarded), tiny.source.engine.connect() as connection:
         connection.execute(select(s.Person.login))
+    with pytest.raises(Unguarded), tiny.source.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT login FROM Person").all()
 
 
 # ---- the rows of each table, against rules written out another way --------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any, cast
 from sqlalchemy import Alias, Engine, inspect
 from sqlalchemy import Table as CoreTable
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import Integer, Numeric, String, TypeEngine
+from sqlalchemy.types import Float, Integer, Numeric, String, TypeEngine
 
 from data.schema.base import Table
 
@@ -47,8 +47,8 @@ class Settlement:
 
 # Tables that only one flavour has, most telling first.
 _MARKERS = (
-    ("ssxprocessingresult", "MAX IV"),
     ("processingjob", "Diamond"),
+    ("ssxprocessingresult", "MAX IV"),
     ("tomogram", "Diamond"),
     ("workflow", "ESRF"),
     ("subtraction", "ESRF"),
@@ -104,7 +104,10 @@ def _fit(table: CoreTable, real: str | None, columns: Any) -> Fit:
 
 
 def _is_number(kind: TypeEngine[Any]) -> bool:
-    return isinstance(kind, Integer | Numeric)
+    return isinstance(kind, Integer | Numeric | Float)
+
+
+_NUMBER = "^ *[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]{1,2})? *$"
 
 
 class _SiteCompiler(SQLCompiler):
@@ -142,10 +145,10 @@ class _SiteCompiler(SQLCompiler):
     def _as_number(self, site: str) -> str:
         # Text that is no number must read as NULL: a plain cast would give 0, a value that nobody measured.
         if self.dialect.name == "sqlite":
-            return (
-                f"CASE WHEN {site} GLOB '*[0-9]*' AND {site} NOT GLOB '*[A-DF-Za-df-z]*' THEN CAST({site} AS REAL) END"
-            )
-        return f"CASE WHEN {site} REGEXP '^ *[-+]?[0-9.]+([eE][-+]?[0-9]+)? *$' THEN CAST({site} AS DOUBLE) END"
+            # SQLite has no expressions for patterns, but it knows a number in JSON.
+            number = f"json_valid(TRIM({site})) AND json_type(TRIM({site})) IN ('integer', 'real')"
+            return f"CASE WHEN {number} THEN CAST({site} AS REAL) END"
+        return f"CASE WHEN {site} REGEXP '{_NUMBER}' THEN CAST({site} AS DOUBLE) END"
 
     def visit_table(self, table: Any, asfrom: bool = False, **options: Any) -> str:  # type: ignore[override]
         fit = self.settlement.fits.get(table.name) if asfrom else None
