@@ -1,0 +1,219 @@
+"""Browsers that come and go: what the server keeps of them, and what reaches them."""
+
+import asyncio
+import gc
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from dataclasses import replace as but
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser.site import PASSWORD, Site, free_port
+from servers.visitor import Visitor
+from sqlalchemy import make_url
+
+from app.live import Pulses
+from app.server import gate_for, make
+from app.services import Services, services
+from app.settings import Live, Settings, Store
+from data.live.feed import Feed
+from views.page import Page
+
+VISIT, OTHER = 4153, 4154
+LINK = "/?visit=mx415-3"
+
+
+@dataclass
+class Running:
+    """The whole app in a thread of the test."""
+
+    address: str
+    site: Site
+    shared: Services
+    server: Any
+
+    def drive(self, talk: Callable[[Any], Awaitable[None]]) -> None:
+        """Let a browser in which Alice is signed in talk to it."""
+
+        async def signed_in() -> None:
+            visitor = Visitor(self.address)
+            await visitor.sign_in("alice", PASSWORD)
+            await talk(visitor)
+
+        asyncio.run(signed_in())
+
+    async def expire(self) -> None:
+        """Let the server forget pages that nobody has open, as it does after a minute."""
+        for context in self.server._tornado._applications.values():
+            call = asyncio.run_coroutine_threadsafe(context._cleanup_sessions(0), self.server.io_loop.asyncio_loop)
+            await asyncio.wrap_future(call)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    site = Site(tmp_path / "site")
+    site.folder.mkdir()
+    site.write()
+    settings, port = Settings(), free_port()
+    settings = but(
+        settings,
+        database=but(settings.database, url=make_url(f"sqlite:///{site.database}")),
+        store=Store(make_url(f"sqlite:///{site.folder / 'lens.sqlite'}")),
+        server=but(settings.server, address="127.0.0.1", port=port),
+        live=Live(0.1),
+    )
+    ready: list[Any] = []
+    started = threading.Event()
+
+    def serve() -> None:
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        try:
+            shared = services(settings)
+            gate = gate_for(shared)
+            server = make(shared, gate)
+            server.start()
+            ready.extend((shared, gate, server))
+        finally:
+            started.set()
+        server.io_loop.start()
+        server.io_loop.close(all_fds=True)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    assert started.wait(60)
+    shared, gate, server = ready
+    yield Running(f"http://127.0.0.1:{port}", site, shared, server)
+
+    async def stop() -> None:
+        gate.stop()
+        server.stop()
+        server.io_loop.add_callback(server.io_loop.stop)
+
+    server.io_loop.add_callback(stop)
+    thread.join(20)
+    shared.close()
+    shared.store.close()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.05)
+
+
+def pages() -> int:
+    gc.collect()
+    return sum(type(found) is Page for found in gc.get_objects())
+
+
+def test_what_changes_after_the_document_was_sent_and_before_it_is_drawn_reaches_the_browser(running: Running) -> None:
+    async def talk(visitor: Any) -> None:
+        tab = await visitor.open(LINK, drawn=False)
+        await asyncio.sleep(0.5)
+        await tab.drawn()
+        assert (await tab.until("rows"))["rows"]
+        tab.close()
+
+    running.drive(talk)
+
+
+def test_nothing_is_watched_and_no_page_is_kept_once_its_browser_has_gone(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    # What Panel says while it works holds the models of the page, and the tests keep what is said.
+    caplog.set_level(logging.WARNING, "panel")
+    shared = running.shared
+    before = pages()
+
+    async def talk(visitor: Any) -> None:
+        tabs = [await visitor.open(LINK) for _ in range(3)]
+        for tab in tabs:
+            await tab.until("rows")
+        assert shared.feed.watched == {VISIT}
+        assert shared.pulses.running
+        assert pages() == before + 3
+        tabs[0].close()
+        await until(lambda: sum(c._socket.ws_connection is not None for c in running.server._tornado._clients) == 2)
+        await running.expire()
+        assert shared.feed.watched == {VISIT}, "two browsers still look at it"
+        for tab in tabs[1:]:
+            tab.close()
+        await until(lambda: not running.server._tornado._clients)
+        await running.expire()
+        assert shared.feed.watched == frozenset()
+        assert not shared.pulses.running
+        await until(lambda: not shared.poller.running)
+        # Panel takes a page apart a moment after its session has ended.
+        await until(lambda: pages() == before)
+
+    running.drive(talk)
+
+
+def test_a_browser_that_moves_to_another_visit_hears_of_that_one_only(running: Running) -> None:
+    async def talk(visitor: Any) -> None:
+        tab = await visitor.open(LINK)
+        await tab.until("rows")
+        await tab.tell(tab.ids["Shell"], type="go", search="?visit=mx415-4", pop=False)
+        assert (await tab.until("rows"))["rows"] == [], "this visit is still to come"
+        assert running.shared.feed.watched == {OTHER}
+        running.site.collect(5999, visit=OTHER)
+        assert [row["key"] for row in (await tab.until("insert"))["rows"]] == [5999]
+        tab.close()
+
+    running.drive(talk)
+
+
+def test_scripts_leave_compressed_and_pages_do_not(running: Running) -> None:
+    async def talk(visitor: Any) -> None:
+        script = await visitor.ask("/static/js/bokeh.min.js", headers={"Accept-Encoding": "gzip"})
+        page = await visitor.ask(LINK, headers={"Accept-Encoding": "gzip"})
+        assert script.headers["X-Consumed-Content-Encoding"] == "gzip"
+        assert "X-Consumed-Content-Encoding" not in page.headers
+
+    running.drive(talk)
+
+
+def test_a_pulse_beats_once_for_each_version_and_not_for_the_first() -> None:
+    async def beats() -> None:
+        feed, told = Feed(), list[str]()
+        pulses = Pulses(feed)
+        one, two = pulses.pulse(lambda: told.append("one")), pulses.pulse(lambda: told.append("two"))
+        one.watch(1)
+        pulses.look()
+        assert told == []
+        two.watch(1)
+        feed.touch(1)
+        pulses.look()
+        pulses.look()
+        assert sorted(told) == ["one", "two"]
+        two.watch(2)
+        feed.touch(1)
+        pulses.look()
+        assert sorted(told) == ["one", "one", "two"]
+        one.close()
+        one.watch(1)
+        assert feed.watched == {2}, "a closed pulse watches nothing again"
+        two.close()
+        assert not pulses.running
+
+    asyncio.run(beats())
+
+
+def test_a_browser_whose_beat_fails_does_not_silence_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    async def beats() -> None:
+        feed, told = Feed(), list[str]()
+        pulses = Pulses(feed)
+        kept = [pulses.pulse(lambda: 1 / 0), pulses.pulse(lambda: told.append("told"))]  # type: ignore[list-item,arg-type,return-value]
+        for pulse in kept:
+            pulse.watch(1)
+        feed.touch(1)
+        pulses.look()
+        assert told == ["told"]
+        for pulse in kept:
+            pulse.close()
+
+    asyncio.run(beats())
+    assert "could not be told" in caplog.text
