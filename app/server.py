@@ -76,6 +76,7 @@ def make(shared: Services, gate: Gate, processes: int = 1) -> Any:
         start=False,
         show=False,
         admin=False,
+        location=False,  # the shell writes the address itself
         num_procs=processes,
     )
     gate.install(server._tornado)
