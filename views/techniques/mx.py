@@ -51,7 +51,7 @@ COLUMNS = (
         fixed=True,
         title="Number of the collection in ISPyB",
     ),
-    Column("thumb", "", kind="thumb", sortable=False, filter="none", width=64, title="Crystal snapshot"),
+    Column("thumb", "Crystal", kind="thumb", sortable=False, filter="none", width=64, title="Crystal snapshot"),
     Column("start", "Time", kind="time", filter="text", width=156, title="Start"),
     Column("sample", "Sample", width=120),
     Column("protein", "Protein", width=90, title="Acronym"),
