@@ -1,6 +1,6 @@
 """One visit: who, when, where, and its collections by technique."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from panel.viewable import Viewable
@@ -47,7 +47,7 @@ class VisitView:
         self.parts: list[Viewable] = [self._head]
         self.spans: list[Span] = [12]
         self._reading: Reading[Answer] = Reading(desk, self._tell, self._fail)
-        self._again: Reading[Answer] = Reading(desk, self._retell, self._ignore)
+        self._again: Reading[dict[str, int]] = Reading(desk, self._retell, self._ignore)
 
     def show(self, place: Place) -> None:
         """Show the visit of the link."""
@@ -77,13 +77,17 @@ class VisitView:
         visit, desk = self._id, self._desk
         if visit is None:
             return
-        question = self._question(self._place)
         version = desk.pulse.version()
-        self._again.ask(lambda reader: desk.shared.answer(reader, visit, version, "visit", question))
+
+        def count(reader: Reader) -> dict[str, int]:
+            return visits.techniques(reader, visit)
+
+        self._again.ask(lambda reader: desk.shared.answer(reader, visit, version, "techniques", count))
 
     def hide(self) -> None:
         """Drop what is under way; the rows stay for the way back."""
         self._reading.forget()
+        self._again.forget()
 
     @staticmethod
     def _question(place: Place) -> Any:
@@ -100,10 +104,10 @@ class VisitView:
         self._desk.pulse.watch(self._id)
         self._draw(answer)
 
-    def _retell(self, answer: Answer) -> None:
-        if answer.visit["id"] == self._id:
-            self._answer = answer
-            self._draw(answer)
+    def _retell(self, counts: dict[str, int]) -> None:
+        if self._answer is not None and counts != self._answer.techniques:
+            self._answer = replace(self._answer, techniques=counts)
+            self._draw(self._answer)
 
     def _ignore(self, problem: Problem) -> None:
         """The head stays as it was; the next beat asks again."""

@@ -53,6 +53,7 @@ class Collections:
         self._desk, self._technique, self._relist = desk, technique, relist
         self._visit: int | None = None
         self._total: int | None = None
+        self._last: int | None = None
         self._loaded: list[int] = []
         self._plain = True
         self._listing = 0  # counts the lists asked for: what was read for an earlier one is not of this one
@@ -139,8 +140,9 @@ class Collections:
             self._begin()
         listing = self._listing
         plain = self._plain
-        before = min(self._loaded) if plain and want.offset and want.offset == len(self._loaded) else None
-        known = self._total if plain else None
+        before = self._last if plain and want.offset and want.offset == len(self._loaded) else None
+        known = self._total if plain and want.offset else None
+        version = desk.pulse.version()
 
         def ask(reader: Reader) -> tuple[Page, int | None]:
             page = queries.collections(
@@ -151,11 +153,17 @@ class Collections:
                 total = queries.count(reader, visit)
             return page, total
 
+        def ask_once(reader: Reader) -> tuple[Page, int | None]:
+            # Everybody who opens the visit starts with the same page: it is read once for each version.
+            key = ("first", self._technique.key, want.limit)
+            return desk.shared.answer(reader, visit, version, key, ask)
+
         def tell(answer: tuple[Page, int | None]) -> None:
             page, total = answer
             if listing != self._listing:
                 return
             self._loaded += [row["id"] for row in page.rows]
+            self._last = page.rows[-1]["id"] if page.rows else self._last
             if plain:
                 self._total = total
             self.table.send_rows(
@@ -169,7 +177,7 @@ class Collections:
         def fail(problem: Problem) -> None:
             self.table.fail(f"{problem.title}. {problem.text}", problem.reference)
 
-        Reading(desk, tell, fail).ask(ask)
+        Reading(desk, tell, fail).ask(ask_once if plain and not want.offset else ask)
 
     def _open(self, key: Key) -> None:
         if isinstance(key, int):
