@@ -63,6 +63,7 @@ class BrowserPulse:
         self._pulses, self._beat = pulses, beat
         self._watch: Watch | None = None
         self._told = 0
+        self._late = False
         self._closed = False
 
     def watch(self, visit_id: int | None) -> None:
@@ -83,11 +84,15 @@ class BrowserPulse:
         """The version of the watched visit; 0 while none is."""
         return self._watch.version if self._watch is not None else 0
 
+    def late(self) -> bool:
+        """Whether news cannot come at present: the database does not answer."""
+        return self._watch is not None and self._pulses.feed.state == "waiting"
+
     def look(self) -> None:
-        """Beat if the version is another one than when this was asked last."""
-        version = self.version()
-        if version != self._told:
-            self._told = version
+        """Beat if the version is another one than when this was asked last, or news have begun or ceased to be late."""
+        version, late = self.version(), self.late()
+        if (version, late) != (self._told, self._late):
+            self._told, self._late = version, late
             self._beat()
 
     def close(self) -> None:

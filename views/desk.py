@@ -17,6 +17,9 @@ class Pulse(Protocol):
     def watch(self, visit_id: int | None) -> None:
         """Watch this visit from now on, and no other."""
 
+    def late(self) -> bool:
+        """Whether news cannot come at present."""
+
     def version(self) -> int:
         """The version of the watched visit; a change means that something in it changed."""
 

@@ -18,6 +18,10 @@ from views.view import Span, View
 Views = Mapping[str, Callable[[Desk], View]]
 
 _NAV = (("home", "Home", Place()), ("proposals", "Proposals", places.proposals()))
+_LATE = {
+    "kind": "warn",
+    "text": "The ISPyB database does not answer. What you see may be old; news come by themselves once it is back.",
+}
 
 
 class Page:
@@ -71,7 +75,8 @@ class Page:
         self._contained(view, lambda: view.show(place))
 
     def beat(self) -> None:
-        """The watched visit has changed."""
+        """The watched visit has changed, or its news have begun or ceased to be late."""
+        self.shell.notices = [_LATE] if self.desk.pulse.late() else []
         view = self._current
         if view is not None:
             self._contained(view, view.beat)

@@ -34,6 +34,7 @@ class Listing:
     ) -> None:
         self._desk, self._draw, self._relist = desk, draw, relist
         self._answer: Answer | None = None
+        self._asked = 0  # lists that were begun: what was read for an earlier one is dropped
         self.table = Table(
             columns,
             on_want=self._want,
@@ -58,13 +59,23 @@ class Listing:
         if answer is None:
             return
 
+        if want.offset == 0:
+            self._asked += 1
+        asked_then, failed = self._asked, False
+
         def tell(page: Page) -> None:
-            if answer is self._answer:
+            if answer is not self._answer or asked_then != self._asked:
+                return
+            if failed:  # the table has given up this question: it asks anew
+                self.table.reload()
+            else:
                 self.table.send_rows(
                     want.seq, want.offset, [self._draw(row) for row in page.rows], page.total, page.done
                 )
 
         def fail(problem: Problem) -> None:
+            nonlocal failed
+            failed = True
             self.table.fail(f"{problem.title}. {problem.text}", problem.reference)
 
         question = asked(want)
