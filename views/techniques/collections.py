@@ -143,6 +143,7 @@ class Collections:
         before = self._last if plain and want.offset and want.offset == len(self._loaded) else None
         known = self._total if plain and want.offset else None
         version = desk.pulse.version()
+        failed = False
 
         def ask(reader: Reader) -> tuple[Page, int | None]:
             page = queries.collections(
@@ -162,6 +163,9 @@ class Collections:
             page, total = answer
             if listing != self._listing:
                 return
+            if failed:  # the table has given up this question: it asks anew
+                self.table.reload()
+                return
             self._loaded += [row["id"] for row in page.rows]
             self._last = page.rows[-1]["id"] if page.rows else self._last
             if plain:
@@ -175,6 +179,8 @@ class Collections:
                 self.beat()
 
         def fail(problem: Problem) -> None:
+            nonlocal failed
+            failed = True
             self.table.fail(f"{problem.title}. {problem.text}", problem.reference)
 
         Reading(desk, tell, fail).ask(ask_once if plain and not want.offset else ask)
