@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 _FIRST_RETRY = 1.0
 _LAST_RETRY = 8.0
+_UNDER_WAY: set[asyncio.Task[None]] = set()
 
 
 class Reading(Generic[T]):
@@ -35,7 +36,10 @@ class Reading(Generic[T]):
         """Put ``question``; an earlier one that is still under way is forgotten."""
         self._asked += 1
         self.waiting = True
-        asyncio.get_running_loop().create_task(self._work(question, self._asked, _FIRST_RETRY))
+        task = asyncio.get_running_loop().create_task(self._work(question, self._asked, _FIRST_RETRY))
+        # The loop itself keeps tasks only weakly.
+        _UNDER_WAY.add(task)
+        task.add_done_callback(_UNDER_WAY.discard)
 
     def forget(self) -> None:
         """Drop the answer that is under way."""
