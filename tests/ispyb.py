@@ -6,13 +6,14 @@ may see nothing.
 """
 
 import os
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from typing import Any
 
+import pytest
 from servers import mariadb as mariadb_server
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from data import schema as s
@@ -41,6 +42,8 @@ class Writer:
 
     engine: Engine
     settlement: Settlement
+    open: Connection | None = None
+    """Where rows go while many are written; each goes by itself without."""
 
     def add(self, mapped: type[s.Table], **values: Any) -> None:
         """One row, by our attribute names."""
@@ -55,13 +58,18 @@ class Writer:
         spelled = {fit.spelled.get(column, column): value for column, value in stored.items()}
         columns = ", ".join(f"`{column}`" for column in spelled)
         holders = ", ".join(f":v{n}" for n in range(len(spelled)))
-        with self.engine.begin() as connection:
-            if self.engine.dialect.name != "sqlite":
-                connection.execute(text("SET SQL_MODE='NO_AUTO_VALUE_ON_ZERO', FOREIGN_KEY_CHECKS=0"))
+        with self.engine.begin() if self.open is None else nullcontext(self.open) as connection:
+            if self.open is None:
+                self.prepare(connection)
             connection.execute(
                 text(f"INSERT INTO `{fit.real}` ({columns}) VALUES ({holders})"),
                 {f"v{n}": value for n, value in enumerate(spelled.values())},
             )
+
+    def prepare(self, connection: Connection) -> None:
+        """Let the server take rows in any order, and a zero for a key or a date."""
+        if self.engine.dialect.name != "sqlite":
+            connection.execute(text("SET SQL_MODE='NO_AUTO_VALUE_ON_ZERO', FOREIGN_KEY_CHECKS=0"))
 
     @property
     def words(self) -> bool:
@@ -85,12 +93,11 @@ def writer(url: Any) -> Writer:
 
 def fill(write: Writer) -> None:
     """All rows of the tiny ISPyB."""
-    _people(write)
-    _proposals(write)
-    _shipments(write)
-    _mx(write)
-    _em(write)
-    _ssx(write)
+    with write.engine.begin() as connection:
+        write.prepare(connection)
+        w = replace(write, open=connection)
+        for part in (_people, _proposals, _shipments, _mx, _em, _ssx):
+            part(w)
 
 
 def _people(w: Writer) -> None:
@@ -355,18 +362,37 @@ class Facility:
         return Reader(self.source, self.scope(login))
 
 
-@cache
 def facility(kind: str, url: str) -> Facility:
-    """The tiny ISPyB at an empty database; written once in a run, and only read from then on."""
+    """The tiny ISPyB, written into an empty database."""
     fill(writer(url))
     return Facility(kind, Source(url))
 
 
 def at_server(server: mariadb_server.Server, kind: str, name: str) -> str:
-    """An empty database of this flavour of this worker's own."""
-    name = f"{name}_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-    if kind == "diamond":
-        made = mariadb_server.create_diamond(server, name, rows=False)
-    else:
-        made = mariadb_server.create_esrf(server, name)
+    """An empty database of this flavour, of this worker's own. Skips where the flavour's package is not installed."""
+    own = f"{name}_{kind}_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    try:
+        if kind == "diamond":
+            made = mariadb_server.create_diamond(server, own, rows=False)
+        else:
+            made = mariadb_server.create_esrf(server, own)
+    except mariadb_server.models.ModelsMissing as missing:
+        pytest.skip(str(missing))
     return made.render_as_string(hide_password=False)
+
+
+_SHARED: dict[str, Facility] = {}
+
+
+def shared(request: pytest.FixtureRequest, kind: str) -> Facility:
+    """The tiny ISPyB in one kind of database, for all modules that only read. Close its source; it opens again."""
+    if kind not in _SHARED:
+        _SHARED[kind] = _made(request, kind)
+    return _SHARED[kind]
+
+
+def _made(request: pytest.FixtureRequest, kind: str) -> Facility:
+    if kind == "sqlite":
+        folder = request.getfixturevalue("tmp_path_factory").mktemp("ispyb")
+        return facility(kind, f"sqlite:///{folder / 'tiny.db'}")
+    return facility(kind, at_server(request.getfixturevalue("mariadb"), kind, "tiny"))

@@ -4,12 +4,13 @@ import itertools
 import random
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ispyb import DATABASES, Facility, at, at_server, facility, fill, writer
+from ispyb import DATABASES, Facility, at, fill, shared, writer
 from sqlalchemy import create_engine, select, text
 
 from data import schema as s
@@ -38,15 +39,9 @@ LISTS: dict[str, tuple[tuple[Field, ...], Ask]] = {
 
 
 @pytest.fixture(scope="module", params=DATABASES)
-def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facility]:
+def tiny(request: pytest.FixtureRequest) -> Iterator[Facility]:
     """The tiny ISPyB of `ispyb.py` in one kind of database."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('ispyb') / 'lists.db'}"
-    else:
-        server = request.getfixturevalue("mariadb")
-        request.getfixturevalue(f"_{request.param}_scratch")
-        url = at_server(server, request.param, f"lists_{request.param}")
-    found = facility(request.param, url)
+    found = shared(request, request.param)
     yield found
     found.source.close()
 
@@ -274,26 +269,30 @@ def test_the_best_result_is_the_same_in_sql_and_in_python(tmp_path: Path) -> Non
     write = writer(url)
     fill(write)
     chance, made = random.Random(5), {}
-    for key, collection in zip(itertools.count(100), [1003] * 6 + [1004] * 40 + [1002] * 5 + [1005] * 30, strict=False):
-        row = {
-            "state": chance.choice([("1", "ok"), ("SUCCESS", "ok"), ("0", "failed"), (None, "running")]),
-            "high": chance.choice([1.5, 1.5, 1.6, 2.0, None, 0.0, -1.0]),
-            "completeness": chance.choice([99.0, 99.0, 98.0, None]),
-        }
-        write.add(s.Program, program_id=key, status=row["state"][0])
-        write.add(s.Integration, integration_id=key, collection_id=collection, program_id=key)
-        write.add(s.ScalingHasIntegration, id=key, integration_id=key, scaling_id=key)
-        write.add(s.Scaling, scaling_id=key)
-        write.add(
-            s.Statistics,
-            id=key * 10,
-            scaling_id=key,
-            shell="overall",
-            high=row["high"],
-            completeness=row["completeness"],
-        )
-        write.add(s.Statistics, id=key * 10 + 1, scaling_id=key, shell="outerShell", high=0.5, completeness=100.0)
-        made.setdefault(collection, []).append(row | {"state": row["state"][1], "scaling_id": key})
+    with write.engine.begin() as connection:
+        rows = replace(write, open=connection)
+        for key, collection in zip(
+            itertools.count(100), [1003] * 6 + [1004] * 40 + [1002] * 5 + [1005] * 30, strict=False
+        ):
+            row = {
+                "state": chance.choice([("1", "ok"), ("SUCCESS", "ok"), ("0", "failed"), (None, "running")]),
+                "high": chance.choice([1.5, 1.5, 1.6, 2.0, None, 0.0, -1.0]),
+                "completeness": chance.choice([99.0, 99.0, 98.0, None]),
+            }
+            rows.add(s.Program, program_id=key, status=row["state"][0])
+            rows.add(s.Integration, integration_id=key, collection_id=collection, program_id=key)
+            rows.add(s.ScalingHasIntegration, id=key, integration_id=key, scaling_id=key)
+            rows.add(s.Scaling, scaling_id=key)
+            rows.add(
+                s.Statistics,
+                id=key * 10,
+                scaling_id=key,
+                shell="overall",
+                high=row["high"],
+                completeness=row["completeness"],
+            )
+            rows.add(s.Statistics, id=key * 10 + 1, scaling_id=key, shell="outerShell", high=0.5, completeness=100.0)
+            made.setdefault(collection, []).append(row | {"state": row["state"][1], "scaling_id": key})
     source = Source(url)
     reader = Facility("sqlite", source).reader("bob")
     by_sql = {

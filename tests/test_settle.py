@@ -1,5 +1,6 @@
 """The mapping meets sites that spell, lack or type things otherwise."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -236,17 +237,17 @@ def test_a_database_that_does_not_answer_says_so() -> None:
 
 
 @pytest.fixture(scope="module")
-def esrf(mariadb: Server, _esrf_scratch: str) -> Iterator[Facility]:
+def esrf(mariadb: Server) -> Iterator[Facility]:
     """The tiny ISPyB in ESRF's full schema."""
-    found = facility("esrf", at_server(mariadb, "esrf", "settle_esrf"))
+    found = facility("esrf", at_server(mariadb, "esrf", "settle"))
     yield found
     found.source.close()
 
 
 @pytest.fixture(scope="module")
-def diamond(mariadb: Server, _diamond_scratch: str) -> Iterator[tuple[Facility, Writer]]:
+def diamond(mariadb: Server) -> Iterator[tuple[Facility, Writer]]:
     """The tiny ISPyB in Diamond's full schema, and a way to add to it."""
-    url = at_server(mariadb, "diamond", "settle_diamond")
+    url = at_server(mariadb, "diamond", "settle")
     found = facility("diamond", url)
     yield found, writer(url)
     found.source.close()
@@ -293,12 +294,10 @@ def test_a_zero_date_reads_as_no_date_and_breaks_no_page(diamond: tuple[Facility
 
 
 def test_tables_in_small_letters_are_found_on_mariadb(mariadb: Server) -> None:
-    mariadb.run(
-        "DROP DATABASE IF EXISTS small_letters",
-        "CREATE DATABASE small_letters",
-    )
-    mariadb.run(*OTHER, database="small_letters")
-    source = Source(mariadb.url("small_letters").render_as_string(hide_password=False))
+    name = f"small_letters_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    mariadb.run(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+    mariadb.run(*OTHER, database=name)
+    source = Source(mariadb.url(name).render_as_string(hide_password=False))
     reader = Reader(source, Scope(everything=True))
     other = aliased(M)
     assert got(reader, select(M.motion_id, M.total_motion).where(M.movie_id == 8, M.motion_id < 10)) == [
