@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from browser.site import PASSWORD, Site
 from browser.look import text_of
+from browser.site import PASSWORD, Site
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 from servers.chromium import ARGUMENTS, chromium
 

@@ -14,7 +14,7 @@ _TEXT = r"""() => {
     if (node.nodeType === Node.TEXT_NODE) return node.textContent
     if (!(node instanceof Element) && !(node instanceof ShadowRoot) && node !== document.body) return ""
     const style = node instanceof Element ? getComputedStyle(node) : null
-    if (style && (/^(SCRIPT|STYLE)$/.test(node.tagName) || style.display === "none" || style.visibility === "hidden")) return ""
+    if (style && (/^(SCRIPT|STYLE)$/.test(node.tagName) || style.display === "none")) return ""
     const root = node.shadowRoot ?? node
     const inside = [...root.childNodes].map(walk).join("")
     return style && style.display !== "inline" ? ` ${inside}\n` : `${inside} `

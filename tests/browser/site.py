@@ -1,8 +1,8 @@
 """A small simulated site, served as `ispyb-lens serve` does, in a process of its own.
 
-Alice is on proposals mx415 and hx9, nobody is on none, admin sees all. Proposal mx415 has the visits 3 (running now: 230
-MX collections, three of SSX, one of EM), 4 (still to come, empty) and 1 (long past). Whatever a person may have typed in
-hx9 is hostile. Proposal em7 is not Alice's.
+Alice is on proposals mx415 and hx9, nobody is on none, admin sees all. Proposal mx415 has the visits 3 (running now:
+230 MX collections, three of SSX, one of EM), 4 (still to come, empty) and 1 (long past). Whatever a person may have
+typed in hx9 is hostile. Proposal em7 is not Alice's.
 """
 
 import os
@@ -42,7 +42,8 @@ QUALITY = 60
 BROKEN = 9999
 """A collection whose view fails while it is drawn, and visit hx9-1, whose view fails when it is opened: see
 `serve_site`."""
-SSX, EM, FOREIGN, MISSING, BEFORE = 6001, 6101, 7001, 424242, 4001
+SSX, EM, FOREIGN, MISSING, BEFORE, LATE = 6001, 6101, 7001, 424242, 4001, 5131
+"""``LATE``: the answer for this one takes 0.8 s."""
 
 
 def free_port() -> int:
@@ -54,9 +55,12 @@ def free_port() -> int:
 
 @dataclass
 class Site:
-    """A site in ``folder``; ``start`` serves it."""
+    """A site in ``folder``, with its rows at ``url`` (a SQLite file in the folder if none); ``start`` serves it."""
 
     folder: Path
+    url: URL | None = None
+    shown: URL | None = None
+    """Where the server is told that the database is, if not at ``url``."""
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     states: dict[str, Any] = field(default_factory=dict)
@@ -83,7 +87,8 @@ class Site:
         engine = self._engine()
         _rows(files).insert(engine)
         engine.dispose()
-        settle_down(self.database)
+        if self.url is None:
+            settle_down(self.database)
         store = Store(f"sqlite:///{self.folder / 'lens.sqlite'}")
         for person in PEOPLE:
             add_account(store, person, PASSWORD, person.title())
@@ -93,8 +98,9 @@ class Site:
         """Serve, and wait until the sign-in page is there."""
         self.port = free_port()
         settings = self.folder / "lens.toml"
+        url = (self.shown or self._url()).render_as_string(hide_password=False)
         settings.write_text(
-            f'[site]\nname = "Test Light"\nvisit_word = "Visit"\n[database]\nurl = "sqlite:///{self.database}"\n'
+            f'[site]\nname = "Test Light"\nvisit_word = "Visit"\n[database]\nurl = "{url}"\n'
             f'[store]\nurl = "sqlite:///{self.folder / "lens.sqlite"}"\n[server]\nport = {self.port}\n'
             f'[files]\nroots = ["{self.folder / "files"}"]\n[live]\npoll_seconds = 0.3\n[log]\nlevel = "warning"\n'
         )
@@ -126,8 +132,16 @@ class Site:
 
     # -- what happens at the beamline meanwhile
 
+    def _url(self) -> URL:
+        return self.url or URL.create("sqlite", database=str(self.database))
+
     def _engine(self) -> Any:
-        return create_engine(URL.create("sqlite", database=str(self.database)), poolclass=NullPool)
+        url = self._url()
+        # A server cuts what is too long, as those of facilities do, where SQLite keeps it.
+        lenient = (
+            {} if url.get_backend_name() == "sqlite" else {"init_command": "SET SQL_MODE='', FOREIGN_KEY_CHECKS=0"}
+        )
+        return create_engine(url, poolclass=NullPool, connect_args=lenient)
 
     def add(self, mapped: type[s.Table], **values: Any) -> None:
         """One row, by our attribute names."""
@@ -228,8 +242,8 @@ def _rows(files: Path) -> Rows:
         (71, 7, 1, "M02", now - 3 * day, None),
     ):
         add(
-            s.Visit, visit_id=key, proposal_id=proposal, number=number, beamline=beamline, start=start, end=start + 2 * day,
-            comments=words, local_contact=words, title=words,
+            s.Visit, visit_id=key, proposal_id=proposal, number=number, beamline=beamline,
+            start=start, end=start + 2 * day, comments=words, local_contact=words, title=words,
         )  # fmt: skip
         add(s.VisitHasPerson, visit_id=key, person_id=4, role="Principal Investigator", remote=0)
     add(s.VisitType, id=1, visit_id=92, name=HOSTILE[:31])
@@ -248,19 +262,40 @@ def _rows(files: Path) -> Rows:
     for number in range(NEWEST - 229, NEWEST + 1):
         minutes = timedelta(minutes=3 * (NEWEST - number) + 5)
         add(s.Collection, **_collection(number, 41531, now - minutes, files))
-    for number, group in ((SSX, 41532), (SSX + 1, 41532), (SSX + 2, 41532), (EM, 41533), (BROKEN, 41511), (FOREIGN, 711)):
+    for number, group in (
+        (SSX, 41532),
+        (SSX + 1, 41532),
+        (SSX + 2, 41532),
+        (EM, 41533),
+        (BROKEN, 41511),
+        (FOREIGN, 711),
+    ):
         add(s.Collection, **_collection(number, group, now - day, files) | {"snapshot_1": None})
         if group == 41532:
-            add(s.SSXCollection, collection_id=number, repetition_rate=231.25, chip_model="Oxford", experiment="chip run")
+            add(
+                s.SSXCollection,
+                collection_id=number,
+                repetition_rate=231.25,
+                chip_model="Oxford",
+                experiment="chip run",
+            )
     add(s.Collection, **_collection(BEFORE, 41511, now - 89 * day, files) | {"images": 0})
     for number, group in ((901, 921), (902, 921), (903, 922)):
-        bad = dict.fromkeys(("prefix", "template", "directory", "comments", "status", "snapshot_1", "snapshot_2"), HOSTILE)
-        bad |= {"ring_mode": HOSTILE, "centring": HOSTILE, "axis": HOSTILE, "images": 2, "snapshot_1": "javascript:alert(1)"}
+        bad = dict.fromkeys(
+            ("prefix", "template", "directory", "comments", "status", "snapshot_1", "snapshot_2"), HOSTILE
+        )
+        bad |= {
+            "ring_mode": HOSTILE,
+            "centring": HOSTILE,
+            "axis": HOSTILE,
+            "images": 2,
+            "snapshot_1": "javascript:alert(1)",
+        }
         add(s.Collection, **_collection(number, group, now - 8 * day, files) | bad)
         add(s.SSXCollection, collection_id=number, chip_model=HOSTILE, experiment=HOSTILE, chip_pattern=HOSTILE)
-    for image in range(1, QUALITY + 1):
+    for collection, image in ((c, n) for c in (NEWEST, LATE) for n in range(1, QUALITY + 1)):
         add(
-            s.ImageQuality, collection_id=NEWEST, image=image, spots=100 + image, resolution=2.0 + image / 100,
+            s.ImageQuality, collection_id=collection, image=image, spots=100 + image, resolution=2.0 + image / 100,
             signal=1e6 + image,
         )  # fmt: skip
     _result(rows, 1, NEWEST, "fast_dp", "1", 1.52)
@@ -275,7 +310,15 @@ def _shipments(rows: Rows, now: datetime) -> None:
     for key, proposal, name in ((1, 415, "Lysozyme"), (9, 9, HOSTILE)):
         add(s.Protein, protein_id=key, proposal_id=proposal, name=name, acronym=name[:45])
         add(s.Crystal, crystal_id=key, protein_id=key, space_group=name[:20])
-        add(s.Shipment, shipment_id=key, proposal_id=proposal, name=f"box {name}", status=name, created=now, comments=name)
+        add(
+            s.Shipment,
+            shipment_id=key,
+            proposal_id=proposal,
+            name=f"box {name}",
+            status=name,
+            created=now,
+            comments=name,
+        )
         add(s.Dewar, dewar_id=key, shipment_id=key, code=f"DLS-{key} {name}", kind="Dewar", status=name, location=name)
         add(
             s.Container, container_id=key, dewar_id=key, code=f"puck {name}", kind="Puck", capacity=16, status=name,
@@ -302,7 +345,8 @@ def _result(
     if high is not None:
         for shell in ("overall", "innerShell", "outerShell"):
             add(
-                s.Statistics, scaling_id=key, shell=shell, low=40.0, high=high, completeness=98.0, cc_half=0.99, r_meas=0.06
+                s.Statistics, scaling_id=key, shell=shell, low=40.0, high=high, completeness=98.0, cc_half=0.99,
+                r_meas=0.06,
             )  # fmt: skip
 
 

@@ -1,0 +1,124 @@
+"""What happens at the beamline while somebody looks."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+from browser.site import LATE, NEWEST, Site
+from playwright.sync_api import Locator, Page, Route, expect
+
+from data import schema as s
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+_numbers: Iterator[int] = count(NEWEST + 1)
+
+
+def row(page: Page, key: object) -> Locator:
+    return page.locator(f"[role=row][data-key='{key}']")
+
+
+def mark(page: Page) -> None:
+    """Leave a trace that a page loaded anew would not have."""
+    page.evaluate("window.sameDocument = true")
+
+
+def same(page: Page) -> bool:
+    return bool(page.evaluate("window.sameDocument === true"))
+
+
+def test_a_new_collection_appears_by_itself(site: Site, opened: Open) -> None:
+    page = opened(site, "?visit=mx415-3&tab=mx")
+    expect(row(page, NEWEST)).to_be_visible()
+    mark(page)
+    number = next(_numbers)
+    site.collect(number, prefix="appeared")
+    expect(row(page, number)).to_contain_text("appeared", timeout=10_000)
+    assert row(page, number).get_attribute("aria-rowindex") == "2"
+    assert same(page)
+
+
+def test_what_is_looked_at_stays_where_it_is_when_a_collection_comes(site: Site, opened: Open) -> None:
+    page = opened(site, "?visit=mx415-3&tab=mx")
+    expect(row(page, NEWEST)).to_be_visible()
+    grid = page.get_by_role("grid", name="MX collections")
+    grid.evaluate("grid => { grid.scrollTop = 30 * 36 }")
+    expect(page.locator("[role=grid][aria-busy=false]")).to_have_count(1)
+    looked = page.locator(".t-body [data-key]").evaluate_all(
+        "rows => rows.sort((a, b) => a.ariaRowIndex - b.ariaRowIndex)[20].dataset.key"
+    )
+    before = row(page, looked).bounding_box()
+    number = next(_numbers)
+    site.collect(number)
+    hint = page.get_by_role("button", name="1 new")
+    expect(hint).to_be_visible(timeout=10_000)
+    assert row(page, looked).bounding_box() == before
+    hint.click()
+    expect(row(page, number)).to_be_visible()
+
+
+def test_the_first_collection_of_a_visit_appears_on_its_empty_page(own_site: Site, opened: Open) -> None:
+    page = opened(own_site, "?visit=mx415-4")
+    expect(page.get_by_text("No collections yet")).to_be_visible()
+    own_site.collect(8001, 4154)
+    expect(row(page, 8001)).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("No collections yet")).to_be_hidden()
+
+
+def test_a_finished_processing_changes_its_row_and_nothing_moves(site: Site, opened: Open) -> None:
+    page = opened(site, "?visit=mx415-3&tab=mx")
+    number = NEWEST - 2
+    expect(row(page, number)).to_be_visible()
+    place = row(page, number).bounding_box()
+    index = row(page, number).get_attribute("aria-rowindex")
+    mark(page)
+    for shell in ("overall", "innerShell", "outerShell"):
+        site.add(s.Statistics, scaling_id=3, shell=shell, low=40.0, high=1.23, completeness=91.2)
+    site.change(s.Program, 3, status="1")
+    expect(row(page, number)).to_contain_text("1.23", timeout=10_000)
+    expect(row(page, number)).to_contain_text("91.2")
+    assert row(page, number).get_attribute("aria-rowindex") == index
+    assert row(page, number).bounding_box() == place
+    assert same(page)
+
+
+def test_an_open_collection_shows_a_result_that_comes(site: Site, opened: Open) -> None:
+    number = NEWEST - 7
+    page = opened(site, f"?collection={number}")
+    expect(page.get_by_text("No processing yet")).to_be_visible()
+    mark(page)
+    site.add(s.Program, program_id=50, name="late pipeline", status="1")
+    site.add(s.Integration, integration_id=50, collection_id=number, program_id=50)
+    site.add(s.ScalingHasIntegration, id=50, integration_id=50, scaling_id=50)
+    site.add(s.Scaling, scaling_id=50, auto_proc_id=50)
+    site.add(s.AutoProc, auto_proc_id=50, program_id=50, space_group="P 1")
+    expect(page.get_by_text("late pipeline").first).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("No processing yet")).to_be_hidden()
+    assert same(page)
+
+
+@pytest.mark.parametrize("delay", [0, 300, 1500])
+def test_an_answer_reaches_a_browser_that_is_still_drawing(site: Site, opened: Open, delay: int) -> None:
+    """The scripts come late: the answer falls before, between and after reading the document and being ready."""
+    page = opened(site, None)
+
+    def slowly(route: Route) -> None:
+        page.wait_for_timeout(delay)
+        route.continue_()
+
+    page.route("**/lens.js*", slowly)
+    page.goto(f"?collection={LATE}")
+    expect(page.get_by_role("heading", name="Parameters")).to_be_visible()
+    expect(page.locator(".bk-Figure, canvas.bk-layer").first).to_be_visible()
+
+
+def test_many_browsers_of_one_visit_all_see_what_comes(site: Site, opened: Open) -> None:
+    pages: list[Any] = [opened(site, "?visit=mx415-3&tab=mx") for _ in range(3)]
+    for page in pages:
+        expect(row(page, NEWEST)).to_be_visible()
+    number = next(_numbers)
+    site.collect(number)
+    for page in pages:
+        expect(row(page, number)).to_be_visible(timeout=10_000)
