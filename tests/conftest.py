@@ -72,9 +72,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """List at the end what was not tested, by reason."""
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = Counter(
-        report.longrepr[2].removeprefix("Skipped: ")
-        for report in skipped
-        if isinstance(report.longrepr, tuple)
+        report.longrepr[2].removeprefix("Skipped: ") for report in skipped if isinstance(report.longrepr, tuple)
     )
     terminalreporter.section("not tested here")
     for reason, count in reasons.most_common():

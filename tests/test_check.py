@@ -74,9 +74,7 @@ def test_a_missing_table_of_one_technique_is_told_and_the_main_pages_work(whole:
         ),
     ],
 )
-def test_without_what_the_main_pages_need_they_are_said_not_to_work(
-    whole: str, statements: tuple[str, ...]
-) -> None:
+def test_without_what_the_main_pages_need_they_are_said_not_to_work(whole: str, statements: tuple[str, ...]) -> None:
     report = changed(whole, *statements)
     assert report.lacks[0].main
     assert not report.works

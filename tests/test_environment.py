@@ -38,9 +38,7 @@ def test_the_conda_environment_has_what_pyproject_asks_for_and_nothing_else() ->
     assert str(here.pop("python").specifier) == PROJECT["requires-python"]
     assert here.pop("pip").specifier == ""
     wanted = BASE | requirements(line for extra in CONDA_EXTRAS for line in EXTRAS[extra])
-    assert {n: str(r.specifier) for n, r in here.items()} == {
-        n: str(r.specifier) for n, r in wanted.items()
-    }
+    assert {n: str(r.specifier) for n, r in here.items()} == {n: str(r.specifier) for n, r in wanted.items()}
     assert nested == [{"pip": ["-e ."]}], "everything but the project itself comes from conda"
     assert conda["name"] == PROJECT["name"]
 
@@ -63,8 +61,7 @@ def test_what_the_code_imports_is_declared() -> None:
         str(found)
         for path in files(*PACKAGES)
         for found in imports(path)
-        if found.top not in known
-        and DISTRIBUTIONS.get(found.top, found.top.replace("_", "-")) not in declared
+        if found.top not in known and DISTRIBUTIONS.get(found.top, found.top.replace("_", "-")) not in declared
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -120,9 +120,7 @@ def moved(feed: Feed, poller: Poller) -> Callable[[], set[int | None]]:
 Moved = Callable[[], set[int | None]]
 
 
-def test_a_new_collection_moves_its_own_visit_only(
-    facility: Facility, feed: Feed, moved: Moved
-) -> None:
+def test_a_new_collection_moves_its_own_visit_only(facility: Facility, feed: Feed, moved: Moved) -> None:
     with feed.watch(VISIT), feed.watch(OTHER):
         assert moved() == {VISIT, OTHER}
         facility.collection(VISIT)
@@ -131,18 +129,14 @@ def test_a_new_collection_moves_its_own_visit_only(
         assert moved() == {OTHER}
 
 
-def test_where_nothing_happens_no_version_moves(
-    facility: Facility, feed: Feed, moved: Moved
-) -> None:
+def test_where_nothing_happens_no_version_moves(facility: Facility, feed: Feed, moved: Moved) -> None:
     facility.program(facility.collection(images=10), "1")
     with feed.watch(VISIT):
         assert moved() == {VISIT}
         assert [moved(), moved(), moved()] == [set(), set(), set()]
 
 
-def test_a_visit_that_nobody_watches_stays_at_nothing(
-    facility: Facility, feed: Feed, moved: Moved
-) -> None:
+def test_a_visit_that_nobody_watches_stays_at_nothing(facility: Facility, feed: Feed, moved: Moved) -> None:
     with feed.watch(OTHER):
         moved()
         facility.collection(VISIT)
@@ -173,9 +167,7 @@ def test_a_change_in_place_of_a_recent_collection_moves_its_visit(
         assert moved() == set()
 
 
-def test_two_comments_changed_into_each_other_are_noticed(
-    facility: Facility, feed: Feed, moved: Moved
-) -> None:
+def test_two_comments_changed_into_each_other_are_noticed(facility: Facility, feed: Feed, moved: Moved) -> None:
     one, two = facility.collection(comments="good"), facility.collection(comments="weak")
     with feed.watch(VISIT):
         moved()
@@ -184,9 +176,7 @@ def test_two_comments_changed_into_each_other_are_noticed(
         assert moved() == {VISIT}
 
 
-def test_a_program_that_begins_and_one_that_ends_move_the_visit(
-    facility: Facility, feed: Feed, moved: Moved
-) -> None:
+def test_a_program_that_begins_and_one_that_ends_move_the_visit(facility: Facility, feed: Feed, moved: Moved) -> None:
     collection = facility.collection()
     with feed.watch(VISIT), feed.watch(OTHER):
         moved()
@@ -210,9 +200,7 @@ def test_per_image_numbers_move_the_visit_though_they_come_out_of_order(
             assert moved() == {VISIT}, image
 
 
-def test_movies_and_what_is_made_of_them_move_the_visit(
-    facility: Facility, feed: Feed, moved: Moved
-) -> None:
+def test_movies_and_what_is_made_of_them_move_the_visit(facility: Facility, feed: Feed, moved: Moved) -> None:
     collection = facility.collection()
     with feed.watch(VISIT), feed.watch(OTHER):
         moved()
@@ -224,9 +212,7 @@ def test_movies_and_what_is_made_of_them_move_the_visit(
         assert moved() == {VISIT}
 
 
-def test_new_processing_of_an_old_collection_moves_the_visit(
-    facility: Facility, feed: Feed, moved: Moved
-) -> None:
+def test_new_processing_of_an_old_collection_moves_the_visit(facility: Facility, feed: Feed, moved: Moved) -> None:
     old = facility.collection()
     for _ in range(230):
         facility.collection()
@@ -290,9 +276,7 @@ def test_one_statement_serves_fifty_watchers_and_fifty_visits(
     assert feed.watched == frozenset()
 
 
-def test_the_facility_as_a_whole_can_be_watched(
-    facility: Facility, feed: Feed, moved: Moved
-) -> None:
+def test_the_facility_as_a_whole_can_be_watched(facility: Facility, feed: Feed, moved: Moved) -> None:
     with feed.watch(None):
         assert moved() == {None}
         assert moved() == set()
@@ -400,9 +384,7 @@ def test_an_error_that_nobody_foresaw_does_not_end_the_thread(
         assert poller.running
 
 
-def test_closing_ends_the_thread_and_a_later_watcher_starts_none(
-    source: Watched, feed: Feed, poller: Poller
-) -> None:
+def test_closing_ends_the_thread_and_a_later_watcher_starts_none(source: Watched, feed: Feed, poller: Poller) -> None:
     poller.start()
     with feed.watch(VISIT):
         until(lambda: source.asked >= 1)

@@ -25,9 +25,7 @@ def test_both_flavours_are_loaded_and_neither_is_imported_as_ispyb() -> None:
     assert "ispyb.sqlalchemy" not in sys.modules
 
 
-def test_the_diamond_database_has_every_table_of_the_package(
-    mariadb: Server, diamond_url: URL
-) -> None:
+def test_the_diamond_database_has_every_table_of_the_package(mariadb: Server, diamond_url: URL) -> None:
     tables = {str(row[0]) for row in mariadb.rows("SHOW TABLES", diamond_url.database)}
     assert tables == set(diamond_metadata().tables)
 
@@ -37,9 +35,7 @@ def test_the_diamond_database_holds_the_published_rows(diamond_url: URL) -> None
     tables = diamond_metadata().tables
     with engine.connect() as connection:
         session = tables["BLSession"]
-        collections = connection.scalars(
-            select(func.count()).select_from(tables["DataCollection"])
-        ).one()
+        collections = connection.scalars(select(func.count()).select_from(tables["DataCollection"])).one()
         cell = connection.execute(
             select(tables["AutoProc"].c.spaceGroup, tables["AutoProc"].c.refinedCell_a).where(
                 tables["AutoProc"].c.autoProcId == 596406
@@ -58,17 +54,13 @@ def test_the_esrf_database_has_every_table_but_the_views(mariadb: Server, esrf_u
 
 
 @pytest.mark.parametrize("turn", ["first", "second"])
-def test_a_scratch_database_is_empty_for_each_test(
-    mariadb: Server, diamond_scratch_url: URL, turn: str
-) -> None:
+def test_a_scratch_database_is_empty_for_each_test(mariadb: Server, diamond_scratch_url: URL, turn: str) -> None:
     name = diamond_scratch_url.database
     assert mariadb.rows("SELECT COUNT(*) FROM Laboratory", name) == [(0,)]
     mariadb.run(f"INSERT INTO Laboratory (name) VALUES ('{turn}')", database=name)
     assert mariadb.rows("SELECT laboratoryId, name FROM Laboratory", name) == [(1, turn)]
 
 
-def test_a_parameter_that_latin1_lacks_is_an_error_at_diamond_as_in_life(
-    mariadb: Server, diamond_url: URL
-) -> None:
+def test_a_parameter_that_latin1_lacks_is_an_error_at_diamond_as_in_life(mariadb: Server, diamond_url: URL) -> None:
     with pytest.raises(Exception, match="Illegal mix of collations"):
         mariadb.rows("SELECT 1 FROM Person WHERE familyName = 'żółć'", diamond_url.database)

@@ -41,9 +41,7 @@ def test_the_store_is_a_file_in_the_data_directory_unless_named() -> None:
 
 
 def test_a_variable_overrules_the_file_and_an_option_overrules_both(elsewhere: Path) -> None:
-    (elsewhere / "ispyb-lens.toml").write_text(
-        "[server]\nport = 1\nthreads = 2\n[live]\npoll_seconds = 1"
-    )
+    (elsewhere / "ispyb-lens.toml").write_text("[server]\nport = 1\nthreads = 2\n[live]\npoll_seconds = 1")
     environ = {"ISPYB_LENS_SERVER_PORT": "3", "ISPYB_LENS_SERVER_THREADS": "4"}
     found = load(environ=environ, options={"server.port": ("--port", "5")})
     assert (found.server.port, found.server.threads, found.live.poll_seconds) == (5, 4, 1.0)
@@ -93,9 +91,7 @@ def test_a_wrong_value_is_told_with_its_variable_and_what_is_expected() -> None:
 
 def test_a_wrong_value_in_a_file_is_told_with_the_files_name(elsewhere: Path) -> None:
     (elsewhere / "a.toml").write_text('[site]\ndemo = "perhaps"')
-    with pytest.raises(
-        SettingsError, match=r"^site.demo in a.toml must be true or false, not 'perhaps'$"
-    ):
+    with pytest.raises(SettingsError, match=r"^site.demo in a.toml must be true or false, not 'perhaps'$"):
         load(Path("a.toml"), {})
 
 
@@ -143,8 +139,7 @@ def test_a_number_in_a_file_is_no_text_and_no_truth_value(elsewhere: Path) -> No
 
 def test_an_unknown_name_is_told_with_the_nearest_known_one(elsewhere: Path) -> None:
     assert told(LIVE_POL_SECONDS="1") == [
-        "The variable ISPYB_LENS_LIVE_POL_SECONDS is not a setting; "
-        "did you mean ISPYB_LENS_LIVE_POLL_SECONDS?"
+        "The variable ISPYB_LENS_LIVE_POL_SECONDS is not a setting; did you mean ISPYB_LENS_LIVE_POLL_SECONDS?"
     ]
     (elsewhere / "a.toml").write_text("[sever]\nport = 1\n[live]\npoll_second = 1")
     with pytest.raises(SettingsError) as caught:
@@ -188,6 +183,4 @@ def test_an_option_that_cannot_be_used_is_told_by_its_own_name(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["serve", "--port", "http"]) == 2
-    assert (
-        "--port must be a whole number between 1 and 65535, not 'http'" in capsys.readouterr().err
-    )
+    assert "--port must be a whole number between 1 and 65535, not 'http'" in capsys.readouterr().err

@@ -89,9 +89,7 @@ def find_visit(engine: Engine, name: str | None, now: datetime) -> Target:
         code = stem.rstrip("0123456789")
         if not number.isdigit() or not code or stem == code:
             raise NoVisit(f"{name} is no name of a visit; a visit is written like mx415-3.")
-        query = query.where(
-            Proposal.code == code, Proposal.number == stem[len(code) :], Visit.number == int(number)
-        )
+        query = query.where(Proposal.code == code, Proposal.number == stem[len(code) :], Visit.number == int(number))
     else:
         mx = [line.name for line in BY_NAME.values() if line.technique == "mx"]
         # Commissioning, and what an empty visit is: any technique may be there at other sites.
@@ -301,9 +299,7 @@ class MxRun:
         else:
             self._site.insert(ProgramMessage, program_id=program_id, severity="ERROR", message=message,
                               description="Simulated failure", recorded=now)  # fmt: skip
-        self._site.update(
-            Program, program_id, status="1" if good else "0", message=message, end=now, recorded=now
-        )
+        self._site.update(Program, program_id, status="1" if good else "0", message=message, end=now, recorded=now)
 
     def _result(self, pipeline: Pipeline, program_id: int, now: datetime) -> None:
         beam = self._line.beam
@@ -359,4 +355,3 @@ class MxRun:
 
 _BY_PROGRAM = "autoProcProgramId"
 _LINKS = {"auto_proc_id", "scaling_id", "integration_id"}
-

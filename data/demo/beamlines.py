@@ -89,9 +89,7 @@ class Beamline:
         return wavelength / (2 * sin(atan(radius / distance) / 2))
 
 
-BX1 = Beamline(
-    "BX1", "mx", EIGER_16M, 0.9763, 2.1e12, (0.08, 0.02), (2079.4, 2218.6), setup_id=1
-)
+BX1 = Beamline("BX1", "mx", EIGER_16M, 0.9763, 2.1e12, (0.08, 0.02), (2079.4, 2218.6), setup_id=1)
 # Writes the beam centre in pixels, though ISPyB means mm.
 BX2 = Beamline(
     "BX2", "mx", PILATUS, 0.9795, 8e11, (0.1, 0.05), (1231.2, 1259.7), beam_unit="px",
@@ -102,9 +100,7 @@ BX3 = Beamline(
     "BX3", "mx", EIGER_4M, 0.8856, 3.5e12, (0.02, 0.02), (1041.8, 1075.3), transmission_unit=1.0,
     setup_id=3,
 )  # fmt: skip
-SX1 = Beamline(
-    "SX1", "ssx", EIGER_4M_SERIAL, 1.0721, 4e12, (0.01, 0.01), (1030.5, 1084.2), setup_id=4
-)
+SX1 = Beamline("SX1", "ssx", EIGER_4M_SERIAL, 1.0721, 4e12, (0.01, 0.01), (1030.5, 1084.2), setup_id=4)
 EM1 = Beamline("EM1", "em", FALCON, 0.0197, suffix="eer", setup_id=5)
 EM2 = Beamline("EM2", "em", K3, 0.0197, suffix="tiff", setup_id=6)
 

@@ -76,9 +76,7 @@ def write_visit(
 class _Shoot:
     """One experiment on one sample."""
 
-    def __init__(
-        self, plan: Plan, visit: PlannedVisit, sample: PlannedSample, numbers: dict[str, int]
-    ) -> None:
+    def __init__(self, plan: Plan, visit: PlannedVisit, sample: PlannedSample, numbers: dict[str, int]) -> None:
         self.plan, self.visit, self.sample = plan, visit, sample
         self.random, self.rows, self.numbers = plan.random, plan.rows, numbers
         self.beamline: Beamline = visit.beamline

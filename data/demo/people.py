@@ -126,9 +126,7 @@ def write_people(rows: Rows, random: Random) -> dict[str, int]:
     demo: dict[str, int] = {}
     for person in DEMO_PEOPLE:
         first, _, last = person.name.partition(" ")
-        demo[person.login] = rows.add(
-            Person, given_name=first, family_name=last, title="Dr", login=person.login
-        )
+        demo[person.login] = rows.add(Person, given_name=first, family_name=last, title="Dr", login=person.login)
     for number in range(PEOPLE - len(DEMO_PEOPLE)):
         family: str | None = random.choice(FAMILY_NAMES)
         given: str | None = random.choice(GIVEN_NAMES)
@@ -141,8 +139,7 @@ def write_people(rows: Rows, random: Random) -> dict[str, int]:
 
     names = ("mx_admin", "em_admin", "all_proposals", "super_admin", "fault_view")
     permissions = {
-        name: rows.add(Permission, name=name, description=name.replace("_", " ").capitalize())
-        for name in names
+        name: rows.add(Permission, name=name, description=name.replace("_", " ").capitalize()) for name in names
     }
     groups = {
         name: rows.add(UserGroup, name=name)
@@ -193,9 +190,7 @@ def write_proposals(rows: Rows, random: Random, demo: dict[str, int]) -> list[Pl
     return plans
 
 
-def write_visits(
-    rows: Rows, random: Random, anchor: date, proposals: list[PlannedProposal]
-) -> list[PlannedVisit]:
+def write_visits(rows: Rows, random: Random, anchor: date, proposals: list[PlannedProposal]) -> list[PlannedVisit]:
     """200 visits in the order of their start, numbered within their proposal."""
     for beamline in BEAMLINES:
         rows.add(

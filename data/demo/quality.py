@@ -114,7 +114,4 @@ def reach(best: float, strength: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _known(values: NDArray[np.floating[Any]], known: NDArray[np.bool_]) -> list[float | None]:
-    return [
-        value if there else None
-        for value, there in zip(values.tolist(), known.tolist(), strict=True)
-    ]
+    return [value if there else None for value, there in zip(values.tolist(), known.tolist(), strict=True)]

@@ -40,9 +40,7 @@ def write_shipments(
     return samples
 
 
-def _proteins(
-    rows: Rows, random: Random, proposal: PlannedProposal, em: bool
-) -> list[tuple[CrystalForm, list[int]]]:
+def _proteins(rows: Rows, random: Random, proposal: PlannedProposal, em: bool) -> list[tuple[CrystalForm, list[int]]]:
     """Two to five proteins, each with a crystal form or two as the users described them."""
     crystals = []
     for form in random.sample(FORMS, random.randint(2, 5)):

@@ -46,9 +46,7 @@ class Site:
         found = self._table(mapped).c.get(column) if self.has(mapped) else None
         return found is not None and not found.nullable and found.server_default is None
 
-    def insert_all(
-        self, mapped: type[Table], rows: list[dict[str, Any]], more: Mapping[str, Any] | None = None
-    ) -> int:
+    def insert_all(self, mapped: type[Table], rows: list[dict[str, Any]], more: Mapping[str, Any] | None = None) -> int:
         """Insert rows with the same attributes. Returns the key of a single one.
 
         ``more``: values by the site's own column names, the same for all.
@@ -71,9 +69,7 @@ class Site:
         (attribute,) = primary_keys(mapped)
         (column,) = self._named(mapped, {attribute: key})
         with self.engine.connect() as connection:
-            connection.execute(
-                update(table).where(table.c[column] == key).values(self._named(mapped, values))
-            )
+            connection.execute(update(table).where(table.c[column] == key).values(self._named(mapped, values)))
 
     def _table(self, mapped: type[Table]) -> CoreTable:
         name = self.settlement.fits[mapped.__tablename__].real or mapped.__tablename__

@@ -57,6 +57,4 @@ def tell(anchor: date, seed: int = SEED) -> Plan:
 
 def _mx_plan(random: Random, visits: list[PlannedVisit]) -> dict[int, list[mx.Experiment]]:
     """Experiments by visit id, so many that the facility has about COLLECTIONS collections."""
-    return {
-        visit.visit_id: mx.plan_experiments(random, visit) for visit in visits if visit.beamline.technique == "mx"
-    }
+    return {visit.visit_id: mx.plan_experiments(random, visit) for visit in visits if visit.beamline.technique == "mx"}

@@ -171,9 +171,7 @@ def _highest() -> list[_Row]:
 
 
 def _arrivals(visits: list[int], seen: Seen) -> list[_Row]:
-    def new(
-        kind: str, *path: tuple[Any, ColumnElement[bool]], needs: tuple[_Attribute, ...] = ()
-    ) -> _Row:
+    def new(kind: str, *path: tuple[Any, ColumnElement[bool]], needs: tuple[_Attribute, ...] = ()) -> _Row:
         key = _MEANS[kind]
         query = _row(f"new {kind}", Group.visit_id, key).select_from(key.class_)
         for mapped, tied in (*path, (Group, Group.group_id == Collection.group_id)):
@@ -270,9 +268,7 @@ def _digests(visits: Sequence[int]) -> list[_Row]:
         ),
         (
             (Program.collection_hint,),
-            hints.join(Program, Program.collection_hint == newest.collection_id).where(
-                newest.place <= _PROCESSED
-            ),
+            hints.join(Program, Program.collection_hint == newest.collection_id).where(newest.place <= _PROCESSED),
         ),
         ((Screening.id,), processed(Screening, func.max(Screening.id), Screening.id)),
         ((SSXResult.id,), processed(SSXResult, func.count(SSXResult.id), *serial)),

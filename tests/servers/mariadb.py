@@ -84,9 +84,7 @@ class Server:
 
     def url(self, name: str, user: str = "lens", password: str = "lens") -> URL:
         """The SQLAlchemy URL of database ``name``."""
-        return URL.create(
-            "mysql+pymysql", user, password, "127.0.0.1", self.port, name, {"charset": "utf8mb4"}
-        )
+        return URL.create("mysql+pymysql", user, password, "127.0.0.1", self.port, name, {"charset": "utf8mb4"})
 
     def run(self, *statements: str, database: str | None = None) -> None:
         """Run statements, each of which may be several separated by semicolons."""
@@ -225,9 +223,7 @@ def load_diamond_rows(server: Server, name: str) -> None:
     for file in ("lookups.sql", "data.sql"):
         text = (base / "ispyb_db/diamond" / file).read_text(encoding="utf-8")
         text = re.sub(r"^/\*M!999999.*$", "", text, flags=re.MULTILINE)  # the client's, no SQL
-        server.run(
-            "SET FOREIGN_KEY_CHECKS=0, SQL_MODE='NO_AUTO_VALUE_ON_ZERO';\n" + text, database=name
-        )
+        server.run("SET FOREIGN_KEY_CHECKS=0, SQL_MODE='NO_AUTO_VALUE_ON_ZERO';\n" + text, database=name)
 
 
 def create_esrf(server: Server, name: str) -> URL:
@@ -241,9 +237,7 @@ def create_esrf(server: Server, name: str) -> URL:
     return server.url(name)
 
 
-def _create(
-    server: Server, name: str, metadata: MetaData, charset: str, without: Iterable[str] = ()
-) -> None:
+def _create(server: Server, name: str, metadata: MetaData, charset: str, without: Iterable[str] = ()) -> None:
     """All tables in one message, as one round trip for each of 205 costs more than the work."""
     dialect = URL.create("mariadb+pymysql").get_dialect()()
     script = ["SET FOREIGN_KEY_CHECKS=0, SQL_MODE=''"]
