@@ -25,17 +25,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The small site, served once for all tests that leave it as it is, but for new rows."""
-    yield from _served(tmp_path_factory)
+    """The small site, served once for all tests that leave it as it is."""
+    yield from served(tmp_path_factory)
 
 
 @pytest.fixture
 def own_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site for one test, which may break it."""
-    yield from _served(tmp_path_factory)
+    yield from served(tmp_path_factory)
 
 
-def _served(factory: pytest.TempPathFactory) -> Iterator[Site]:
+def served(factory: pytest.TempPathFactory) -> Iterator[Site]:
     made = Site(factory.mktemp("site"))
     made.write()
     made.start()

@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from browser.conftest import served
 from browser.site import LATE, NEWEST, Site
 from playwright.sync_api import Locator, Page, Route, expect
 
@@ -14,6 +15,12 @@ pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
 _numbers: Iterator[int] = count(NEWEST + 1)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site of this module: what is added here, others do not count."""
+    yield from served(tmp_path_factory)
 
 
 def row(page: Page, key: object) -> Locator:

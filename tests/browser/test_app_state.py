@@ -185,15 +185,16 @@ def test_the_jump_box_leads_to_what_is_named(site: Site, opened: Open, typed: st
     expect(heading(page, "Home")).to_be_visible()
 
 
-@pytest.mark.parametrize("typed", ["xyzzy", "mx415-99", str(FOREIGN), "em7-1", "'; DROP TABLE Proposal", "%", "<b>"])
-def test_the_jump_box_says_when_there_is_nothing_by_a_name(site: Site, opened: Open, typed: str) -> None:
+def test_the_jump_box_says_when_there_is_nothing_by_a_name(site: Site, opened: Open) -> None:
     page = opened(site)
     expect(heading(page, "Home")).to_be_visible()
-    page.keyboard.press("/")
-    page.keyboard.type(typed)
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("Nothing found by that name.")).to_be_visible()
-    assert page.url == site.address
+    for typed in ("xyzzy", "mx415-99", str(FOREIGN), "em7-1", "'; DROP TABLE Proposal", "%", "<b>"):
+        page.keyboard.press("Control+k")
+        page.keyboard.type(typed)
+        expect(page.get_by_text("Nothing found by that name.")).to_be_hidden()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Nothing found by that name.")).to_be_visible()
+        assert page.url == site.address
 
 
 def test_the_jump_box_offers_a_choice_where_a_name_means_several_things(site: Site, opened: Open) -> None:
