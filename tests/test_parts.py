@@ -208,7 +208,7 @@ def test_a_shell_sends_only_what_changed(monkeypatch: pytest.MonkeyPatch) -> Non
     with shell.param.update(replace=True):
         shell.param.update(title="Visits", search="?page=visits")
     assert record.sent == [
-        {"type": "shell", "version": 1, "title": "Visits", "search": "?page=visits", "replace": True}
+        {"type": "shell", "version": 1, "title": "Visits", "search": "?page=visits", "replace": True, "asked": 0}
     ]
 
 

@@ -105,7 +105,6 @@ def test_every_page_fits_can_be_read_and_has_names(site: Site, opened: Open, sch
     assert faults == []
 
 
-@pytest.mark.xfail(reason="the words for a missing picture are too faint: 2.9:1 in light, 3.2:1 in dark")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_words_for_a_missing_picture_can_be_read(site: Site, opened: Open, scheme: str) -> None:
     page = opened(site, "?collection=901", color_scheme=scheme)

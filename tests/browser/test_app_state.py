@@ -80,7 +80,6 @@ def test_a_list_as_the_user_made_it_is_in_its_link(site: Site, opened: Open) -> 
     expect(heading(page, f"xtal_{made['rows'][0]}")).to_be_visible()
 
 
-@pytest.mark.xfail(reason="a table that is drawn anew takes the rows of its state, and not its fields")
 def test_back_after_a_reload_shows_search_and_filters_in_their_fields(site: Site, opened: Open) -> None:
     page = opened(site, f"{LIST}&q=xtal_5&f.resolution=%3C1.5")
     expect(page.get_by_label("Search collections")).to_have_value("xtal_5")
@@ -209,7 +208,6 @@ def test_the_jump_box_offers_a_choice_where_a_name_means_several_things(site: Si
     expect(heading(page, "mx415")).to_be_visible()
 
 
-@pytest.mark.xfail(reason="an answer to an earlier step is written over the entry that one has moved to", strict=False)
 def test_quick_steps_through_the_history_end_where_the_link_says(site: Site, opened: Open) -> None:
     page = opened(site, LIST)
     expect(row(page, NEWEST)).to_be_visible()

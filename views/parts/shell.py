@@ -54,6 +54,7 @@ class Shell(Part):
     ) -> None:
         super().__init__(**params)
         self._on_go, self._on_jump, self._on_theme = on_go, on_jump, on_theme
+        self._asked = 0  # how many steps the browser had told when the address was written
         # ``replace`` says how the next ``search`` is written; alone it changes nothing.
         self.param.watch(self._changed, [name for name in _TOLD if name != "replace"])
 
@@ -70,14 +71,18 @@ class Shell(Part):
     def _changed(self, *events: param.parameterized.Event) -> None:
         changed = {event.name: event.new for event in events}
         if "search" in changed:
-            changed["replace"] = self.replace
+            changed |= {"replace": self.replace, "asked": self._asked}
         self._tell("shell", **changed)
 
     def _heard(self, kind: str, data: dict[str, Any]) -> None:
         if kind == "go":
             search = short(data.get("search"), 4000)
+            asked, pop = data.get("asked"), data.get("pop") is True
             if search is not None and (search == "" or search.startswith("?")):
-                self._call(self._on_go, search, data.get("pop") is True)
+                self._asked = asked if isinstance(asked, int) else self._asked
+                self._call(self._on_go, search, pop)
+                # Also where it stays as it was: an answer to an earlier step was passed over in the browser.
+                self._tell("shell", search=self.search, replace=pop, asked=self._asked)
         elif kind == "jump":
             text = short(data.get("text"))
             if text and text.strip():

@@ -109,18 +109,19 @@ export function render(given) {
   // -- address bar
 
   const here = () => location.pathname + location.search
-  function address({search, replace}) {
-    if (typeof search !== "string") return
+  let steps = 0 // told to the server; an answer to an earlier one must not be written over a later entry
+  function address({search, replace, asked}) {
+    if (typeof search !== "string" || (asked ?? steps) < steps) return
     const wanted = location.pathname + (search && search !== "?" ? search : "")
     if (wanted === here()) return
     jump.moved()
     history[replace ? "replaceState" : "pushState"]({}, "", wanted)
     if (!replace) scrollTo(0, 0)
   }
-  function go(search) {
-    tell({type: "go", search})
+  function go(search, pop = false) {
+    tell({type: "go", search, pop, asked: (steps += 1)})
   }
-  listen(window, "popstate", () => tell({type: "go", search: location.search, pop: true}))
+  listen(window, "popstate", () => go(location.search, true))
   listen(document, "click", (event) => {
     const anchor = event.composedPath().find((node) => node instanceof HTMLAnchorElement)
     if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
@@ -171,7 +172,8 @@ export function render(given) {
   function heard(message) {
     if (message.type === "suggest") return jump.suggest(message.items)
     const {type, version, ...changed} = message
-    Object.assign(content, changed)
+    const {asked, ...kept} = changed
+    Object.assign(content, kept)
     draw(type === "all" ? {...content, replace: true} : changed)
   }
 

@@ -265,10 +265,9 @@ export function render(given) {
       case "reload":
         return message.keep && rows.answered && !stale ? again() : anew()
       case "state":
+      case "all":
         finder.value = message.state.search ?? ""
         filtering ||= Object.keys(message.state.filters ?? {}).length > 0
-        return change(message.state, false)
-      case "all":
         return change(message.state, false)
     }
   }
