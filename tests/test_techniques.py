@@ -58,3 +58,12 @@ def test_numbers_have_a_unit_or_are_plain_counts(technique: Technique) -> None:
     for column in technique.columns:
         if column.kind == "number":
             assert column.unit or column.key in plain, column.key
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda technique: technique.key)
+def test_a_collection_of_which_nothing_is_known_shows_dashes_and_no_zero(technique: Technique) -> None:
+    (columns,) = technique.describe({"id": 1})
+    facts = [item for stack in columns["columns"] for block in stack for item in block["items"]]
+    assert len(facts) > 10
+    assert {item["value"] for item in facts} == {"–"}
+    assert not any(item["unit"] for item in facts)

@@ -5,8 +5,9 @@ from views import place as places
 from views.desk import Desk
 from views.parts import blocks as b
 from views.parts.table import CardLayout, Column
-from views.parts.text import number, when
 from views.techniques.mx import Row, status_badge
+from views.techniques.parameters import detector as detector_fact
+from views.techniques.parameters import times, values_of
 from views.techniques.technique import Technique
 
 COLUMNS = (
@@ -76,10 +77,7 @@ def draw(desk: Desk, row: Row) -> Row:
 def describe(row: Row) -> list[b.Block]:
     """All parameters of one collection with their units."""
 
-    def value(label: str, key: str, digits: int | None = None, unit: str = "") -> b.Block:
-        found = row.get(key)
-        shown = found if isinstance(found, str) else number(found, digits)
-        return b.fact(label, shown or "–", unit if found is not None else "")
+    value = values_of(row)
 
     microscope = b.facts(
         "Microscope",
@@ -94,7 +92,7 @@ def describe(row: Row) -> list[b.Block]:
     camera = b.facts(
         "Camera",
         [
-            b.fact("Camera", " ".join(str(row[k]) for k in ("detector_maker", "detector_model") if row.get(k)) or "–"),
+            detector_fact(row, "Camera"),
             value("Pixel size on the sample", "pixel_size", 3, "Å"),
             value("Image width", "image_size_x", 0, "px"),
             value("Image height", "image_size_y", 0, "px"),
@@ -108,8 +106,7 @@ def describe(row: Row) -> list[b.Block]:
             value("Movies", "movies", 0),
             value("Motion corrected", "corrected", 0),
             value("CTF estimated", "estimated", 0),
-            b.fact("Start", when(row.get("start"), seconds=True)),
-            b.fact("End", when(row.get("end"), seconds=True)),
+            *times(row),
             value("Template", "template"),
             value("Directory", "directory"),
         ],

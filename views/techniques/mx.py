@@ -7,7 +7,9 @@ from views import place as places
 from views.desk import Desk
 from views.parts import blocks as b
 from views.parts.table import CardLayout, Column
-from views.parts.text import number, space_group, when
+from views.parts.text import space_group
+from views.techniques.parameters import detector as detector_fact
+from views.techniques.parameters import times, values_of
 from views.techniques.technique import Technique
 
 Row = dict[str, Any]
@@ -173,10 +175,7 @@ def draw(desk: Desk, row: Row) -> Row:
 def describe(row: Row) -> list[b.Block]:
     """All parameters of one collection with their units."""
 
-    def value(label: str, key: str, digits: int | None = None, unit: str = "", title: str | None = None) -> b.Block:
-        found = row.get(key)
-        shown = found if isinstance(found, str) else number(found, digits)
-        return b.fact(label, shown or "–", unit if found is not None else "", title)
+    value = values_of(row)
 
     beam = b.facts(
         "Beam",
@@ -213,8 +212,7 @@ def describe(row: Row) -> list[b.Block]:
             value("Images", "images", 0),
             value("First image", "first_image", 0),
             value("Exposure per image", "exposure", 5, "s"),
-            b.fact("Start", when(row.get("start"), seconds=True)),
-            b.fact("End", when(row.get("end"), seconds=True)),
+            *times(row),
             value("Template", "template"),
             value("Directory", "directory"),
             value("Centring", "centring"),
@@ -223,9 +221,7 @@ def describe(row: Row) -> list[b.Block]:
     detector = b.facts(
         "Detector",
         [
-            b.fact(
-                "Detector", " ".join(str(row[k]) for k in ("detector_maker", "detector_model") if row.get(k)) or "–"
-            ),
+            detector_fact(row),
             value("Distance", "distance", 1, "mm"),
             value("2θ", "two_theta", 2, "°"),
             value("Resolution at the edge", "resolution", 2, "Å"),
