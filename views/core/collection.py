@@ -186,7 +186,7 @@ class CollectionView:
             )
             if part
         )
-        title = row.get("prefix") or row.get("template") or f"Collection {key}"
+        title = row.get("prefix") or (row.get("template") if _drawn(row) else None) or f"Collection {key}"
         run = f" · run {row['number']}" if row.get("number") is not None else ""
         self._head.set(
             [
@@ -205,7 +205,11 @@ class CollectionView:
             for n in range(1, 5)
             if row.get(f"snapshot_{n}")
         ]
-        side: list[Block] = [b.images(snapshots, "Snapshots", 150) if snapshots else b.empty("No snapshots")]
+        side: list[Block] = []
+        if snapshots:
+            side.append(b.images(snapshots, "Snapshots", 150))
+        elif technique.key == "mx":
+            side.append(b.empty("No snapshots", "The beamline stored no picture of this crystal."))
         if answer.neighbours != (None, None):
             side.append(b.entries(links))
         self._side.set(side)
@@ -261,7 +265,7 @@ def _drawn(row: Row) -> bool:
 
 def _tiles(answer: Answer, technique: str) -> list[Block]:
     row = answer.collection
-    tiles = [b.tile("Images", number(row.get("images"), 0))]
+    tiles = [b.tile("Movies" if technique == "em" else "Images", number(row.get("images"), 0))]
     if technique == "em":
         tiles += [
             b.tile("Voltage", number(row.get("voltage"), 0), "kV"),
