@@ -50,6 +50,22 @@ class Body:
         return f'"{hashlib.blake2b(self.data, digest_size=12).hexdigest()}"'
 
 
+_TITLES = {
+    State.MISSING: "File missing",
+    State.UNREADABLE: "File not readable",
+    State.OUTSIDE: "File outside the permitted folders",
+    State.NONE: "No file",
+}
+
+
+class Unplaced(Unreadable):
+    """A stored path leads to no file that may be opened; ``title`` says in two words why."""
+
+    def __init__(self, found: Located) -> None:
+        super().__init__(found.words)
+        self.title = _TITLES.get(found.state, "No file")
+
+
 class Pictures:
     """Makes the bytes; one for a process. Safe in threads; concurrent requests for one picture share the work."""
 
@@ -90,7 +106,7 @@ class Pictures:
     @staticmethod
     def _present(found: Located) -> Path:
         if found.state is not State.PRESENT or found.path is None:
-            raise Unreadable(found.words)
+            raise Unplaced(found)
         return found.path
 
     def _codes(self, path: Path, index: int) -> Body:
@@ -150,7 +166,7 @@ class PictureHandler(AuthedHandler):
             self._say(404, "Not found", str(error))
             return
         except Unreadable as error:
-            self._say(404, "No picture", str(error))
+            self._say(404, error.title if isinstance(error, Unplaced) else "File not usable", str(error))
             return
         except DataError as error:
             self._say(503, problem_of(error).title, str(error))

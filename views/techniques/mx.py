@@ -62,13 +62,12 @@ COLUMNS = (
     Column("kind", "Type", width=96, title="Type of experiment"),
     Column("status", "Status", kind="badge", filter="text", width=90),
     Column(
-        "programs",
+        "programs_ok",
         "Processing",
         kind="badge",
-        sortable=False,
-        filter="none",
+        filter="number",
         width=104,
-        title="Pipelines: succeeded, failed, running",
+        title="Pipelines: succeeded, failed, running; sorted by those that succeeded",
     ),
     Column("best_space_group", "Space group", width=100, title="Best result"),
     Column(
@@ -105,7 +104,7 @@ COLUMNS = (
         default=False,
         title="Best result, overall",
     ),
-    Column("best_cell", "Cell", "Å, °", kind="cell", sortable=False, filter="none", width=190, title="Best result"),
+    Column("best_cell_a", "Cell", "Å, °", kind="cell", filter="number", width=190, title="Best result"),
     Column("best_pipeline", "Pipeline", width=110, default=False, title="Of the best result"),
     Column("images", "Images", kind="number", digits=0, filter="number", width=70),
     Column("energy", "Energy", "keV", kind="number", digits=3, filter="number", width=76),
@@ -144,7 +143,7 @@ CARDS = CardLayout(
     title="prefix",
     thumb="thumb",
     detail=("id", "start", "sample", "protein", "kind"),
-    badges=("status", "programs"),
+    badges=("status", "programs_ok"),
     numbers=("images", "rotation", "resolution", "best_space_group", "best_resolution_high", "best_completeness"),
 )
 
@@ -166,9 +165,9 @@ def draw(desk: Desk, row: Row) -> Row:
             "link": link,
         },
         "status": status_badge(row.get("status"), row.get("run_status")),
-        "programs": processing_badges(row),
+        "programs_ok": processing_badges(row),
         "best_space_group": space_group(row.get("best_space_group")) if row.get("best_space_group") else None,
-        "best_cell": cell if any(value is not None for value in cell) else None,
+        "best_cell_a": cell if any(value is not None for value in cell) else None,
     }
 
 

@@ -75,13 +75,12 @@ COLUMNS = (
     Column("reaction", "Delay", "s", kind="number", filter="number", width=72, title="Duration of the reaction"),
     Column("event_chains", "Event chains", kind="number", digits=0, filter="number", width=90, default=False),
     Column(
-        "programs",
+        "programs_ok",
         "Processing",
         kind="badge",
-        sortable=False,
-        filter="none",
+        filter="number",
         width=104,
-        title="Pipelines: succeeded, failed, running",
+        title="Pipelines: succeeded, failed, running; sorted by those that succeeded",
     ),
     Column("best_space_group", "Space group", width=100, title="Best merge"),
     Column(
@@ -111,7 +110,7 @@ COLUMNS = (
 CARDS = CardLayout(
     title="experiment",
     detail=("id", "start", "sample", "protein"),
-    badges=("status", "kind", "programs"),
+    badges=("status", "kind", "programs_ok"),
     numbers=(
         "images",
         "hit_rate",
@@ -133,7 +132,7 @@ def draw(desk: Desk, row: Row) -> Row:
         "key": key,
         "id": {"text": str(key), "link": link},
         "status": status_badge(row.get("status"), row.get("run_status")),
-        "programs": processing_badges(row),
+        "programs_ok": processing_badges(row),
         "best_space_group": space_group(row.get("best_space_group")) if row.get("best_space_group") else None,
     }
 

@@ -60,7 +60,7 @@ export function render(given) {
   }
   function say(title, text = "", kind = "") {
     words.className = `f-words ${kind}`
-    words.replaceChildren(title ? h("strong", {}, title) : "", text ? h("span", {}, text) : "")
+    words.replaceChildren(title ? h(kind === "f-failed" ? "strong.badge.tone-bad" : "strong", {}, title) : "", text ? h("span", {}, text) : "")
     words.hidden = !title && !text
   }
 
