@@ -20,7 +20,7 @@ PANEL = ["panel", "serve", "app/main.py", "--index", "main", "--auth-module", "a
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    made = Site(tmp_path / "site", free_port())
+    made = Site(tmp_path / "site", port=free_port())
     made.folder.mkdir()
     made.write()
     return made
