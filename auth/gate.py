@@ -6,6 +6,7 @@ take it. Its hook runs in ``prepare`` of each handler, before anything is read o
 
 import asyncio
 import logging
+import re
 import secrets
 import weakref
 from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ from auth.binding import Sockets
 from auth.csp import PageSecurity
 from auth.identity import ATTRIBUTE, Identity, SignedIn
 from auth.origin import from_own_page, is_loopback, origin_of
-from auth.providers import PasswordProvider
+from auth.providers import PasswordProvider, Provider, RedirectProvider
 from auth.records import LoginSession
 from auth.store import Store, digest
 
@@ -36,6 +37,7 @@ _PAGE_HEADERS: Final = frozenset({"host", "accept-language", "user-agent", "conn
 _SECRET_HEADERS: Final = ("Cookie", "Authorization", "Proxy-Authorization")
 _SWEEP_MS: Final = 500.0
 _TIDY_EVERY: Final = 1200  # sweeps
+_KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,7 +70,7 @@ class Gate:
     def __init__(
         self,
         store: Store,
-        providers: Sequence[PasswordProvider],
+        providers: Sequence[Provider],
         *,
         prefix: str = "",
         public_url: str | None = None,
@@ -85,6 +87,11 @@ class Gate:
         self.providers = {provider.key: provider for provider in providers}
         if len(self.providers) < len(providers):
             raise GateError("login: two providers have the same key; expected each once.")
+        for key in self.providers:
+            if not _KEY.fullmatch(key):
+                raise GateError(f"login.providers: {key!r} cannot be part of an address; expected a-z, 0-9, - and _.")
+        self.passwords = {k: p for k, p in self.providers.items() if isinstance(p, PasswordProvider)}
+        self.redirects = {k: p for k, p in self.providers.items() if isinstance(p, RedirectProvider)}
         self.prefix = prefix.rstrip("/")
         self.title = title
         self.note = note
@@ -96,7 +103,7 @@ class Gate:
         self.form_cookie = f"__Host-{cookie}_form" if self.secure else f"{cookie}_form"
         self.sockets = Sockets()
         # Threads of their own: a provider that hangs must not hold up pages or another provider.
-        self._threads = {key: ThreadPoolExecutor(2, thread_name_prefix=f"sign-in-{key}") for key in self.providers}
+        self._threads = {key: ThreadPoolExecutor(2, thread_name_prefix=f"sign-in-{key}") for key in self.passwords}
         self._store_threads = ThreadPoolExecutor(4, thread_name_prefix="login-sessions")
         self._installed: weakref.WeakSet[Application] = weakref.WeakSet()
         self._sweeper: PeriodicCallback | None = None
@@ -154,6 +161,10 @@ class Gate:
     def login_url(self, wanted: str) -> str:
         """The sign-in page that leads to ``wanted`` afterwards."""
         return f"{self.prefix}/login?next={quote(wanted, safe='/')}"
+
+    def start_url(self, provider: str, wanted: str) -> str:
+        """Where signing in by a redirect provider begins."""
+        return f"{self.prefix}/auth/{provider}/start?next={quote(wanted, safe='/')}"
 
     async def admit(self, handler: RequestHandler) -> SignedIn | None:
         """Let a request in and write its identity on it; else answer it and return None.

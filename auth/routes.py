@@ -178,8 +178,8 @@ class SignIn(PublicHandler):
             return ""
 
     def _provider(self) -> PasswordProvider | None:
-        first = next(iter(self.gate.providers))
-        return self.gate.providers.get(self.get_body_argument("provider", first))
+        passwords = self.gate.passwords
+        return passwords.get(self.get_body_argument("provider", next(iter(passwords), "")))
 
     def _limits(self, provider: str, login: str) -> list[Limit]:
         return [
@@ -194,9 +194,11 @@ class SignIn(PublicHandler):
             action=f"{self.gate.prefix}/login",
             token=self.gate.form_token(self),
             wanted=wanted,
-            providers=tuple((p.key, p.label) for p in self.gate.providers.values()),
+            providers=tuple((p.key, p.label) for p in self.gate.passwords.values()),
+            others=tuple((self.gate.start_url(p.key, wanted), p.label) for p in self.gate.redirects.values()),
             demo=tuple((person.login, person.who) for person in self.gate.demo),
             login=login[:255],
+            provider=self.get_body_argument("provider", ""),
             failed=failed,
             said=said,
         )
@@ -313,6 +315,7 @@ def patterns(gate: Gate) -> list[tuple[Any, ...]]:
         (r"/auth/form", Form, mine),
         (r"/auth/once", Once, mine),
         (r"/auth/guard\.js", Guard, mine),
+        *(pattern for provider in gate.redirects.values() for pattern in provider.patterns(gate)),
     ]
 
 

@@ -33,12 +33,25 @@ button.other { margin-top: 8px; background: transparent; color: var(--text);
 button.other small { display: block; color: var(--quiet); font-size: .8125rem; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 a { color: var(--accent); display: inline-block; margin-top: 20px; }
+a.door { display: block; margin: 0 0 8px; padding: 10px 14px; border: 1px solid var(--edge); border-radius: 6px;
+  color: var(--text); text-decoration: none; overflow-wrap: anywhere; }
+a.door:first-of-type { background: var(--accent); border-color: var(--accent); color: var(--on-accent);
+  font-weight: 600; }
+a.door:hover, button:hover { filter: brightness(1.08); }
+button.other:hover, a.door:not(:first-of-type):hover { filter: none; background: var(--page); }
+p.or { display: flex; align-items: center; gap: 12px; margin: 24px 0 0; font-size: .875rem; }
+p.or::before, p.or::after { content: ""; flex: 1; border-top: 1px solid var(--line); }
 """
 
 
 @dataclass(frozen=True, slots=True)
 class SignInPage:
-    """What the sign-in page shows. ``providers`` is (key, label), ``demo`` is (login, who)."""
+    """What the sign-in page shows.
+
+    ``others`` is (address, label) of those who sign people in on pages of their own, ``providers``
+    (key, label) of those who take a password here, ``demo`` (login, who). ``provider`` is the key
+    that was chosen before.
+    """
 
     title: str
     note: str
@@ -46,8 +59,10 @@ class SignInPage:
     token: str
     wanted: str
     providers: tuple[tuple[str, str], ...]
+    others: tuple[tuple[str, str], ...] = ()
     demo: tuple[tuple[str, str], ...] = ()
     login: str = ""
+    provider: str = ""
     failed: str = ""
     said: str = ""
 
@@ -59,8 +74,15 @@ class SignInPage:
             parts.append(f'<p class="failed" role="alert" id="failed">{escape(self.failed)}</p>')
         if self.said:
             parts.append(f'<p class="said" role="status">{escape(self.said)}</p>')
-        parts.append(self._form())
-        if self.demo:
+        parts.extend(
+            f'<a class="door" href="{escape(address)}">Sign in with {escape(label)}</a>'
+            for address, label in self.others
+        )
+        if self.others and self.providers:
+            parts.append('<p class="or">or with a password</p>')
+        if self.providers:
+            parts.append(self._form())
+        if self.demo and self.providers:
             parts.append(self._demo())
         return _page(f"Sign in · {self.title}", nonce, "\n".join(parts))
 
@@ -69,8 +91,10 @@ class SignInPage:
 
     def _form(self) -> str:
         told = ' aria-describedby="failed" aria-invalid="true"' if self.failed else ""
-        # Whoever mistyped the password has given the name already.
-        at_login, at_password = ("", " autofocus") if self.login else (" autofocus", "")
+        # Whoever mistyped the password has given the name already. Where there are other ways in,
+        # the first Tab leads to them.
+        at_password = " autofocus" if self.login else ""
+        at_login = "" if self.login or self.others else " autofocus"
         return f"""<form method="post" action="{escape(self.action)}">
 {self._hidden()}{self._provider()}
 <label for="login">User name</label>
@@ -85,8 +109,11 @@ class SignInPage:
     def _provider(self) -> str:
         if len(self.providers) == 1:
             return _hidden("provider", self.providers[0][0])
-        options = "".join(f'<option value="{escape(key)}">{escape(label)}</option>' for key, label in self.providers)
-        return f'<label for="provider">Account</label><select id="provider" name="provider">{options}</select>'
+        options = "".join(
+            f'<option value="{escape(key)}"{" selected" if key == self.provider else ""}>{escape(label)}</option>'
+            for key, label in self.providers
+        )
+        return f'<label for="provider">Account</label><select id="provider" name="provider">{options}</select>\n'
 
     def _demo(self) -> str:
         buttons = "\n".join(

@@ -15,6 +15,7 @@ class LocalAccounts:
     """The accounts in ``store`` (a `auth.providers.PasswordProvider`)."""
 
     key: Final = PROVIDER
+    trusted_logins: Final = True  # an administrator gives out the names
 
     def __init__(self, store: Store, *, label: str = "Local account") -> None:
         self.label: Final = label

@@ -44,6 +44,7 @@ class People:
 
     key = "people"
     label = "People"
+    trusted_logins = True
 
     def __init__(self) -> None:
         self.asked: list[str] = []
