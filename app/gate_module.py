@@ -11,8 +11,8 @@ from app.faults import set_up_log
 from app.routes import pictures
 from app.server import gate_for
 from app.services import Services, services
-from app.settings import load
-from auth.gate import Gate
+from app.settings import SettingsError, load
+from auth.gate import Gate, GateError
 from views.parts.latency import lower_latency
 
 
@@ -21,13 +21,18 @@ def _made() -> tuple[Services, Gate]:
     held = sys.modules.get("app.gate_module")
     if held is not None and hasattr(held, "GATE"):
         return held.SHARED, held.GATE
-    settings = load()
-    set_up_log(settings.log.level)
+    try:
+        settings = load()
+        set_up_log(settings.log.level)
+        shared = services(settings)
+        gate = gate_for(shared)
+    except (SettingsError, GateError) as error:
+        print(f"ispyb-lens: {error}", file=sys.stderr)
+        sys.exit(2)
     pn.extension(notifications=False)
     lower_latency()
-    shared = services(settings)
     shared.poller.start()
-    return shared, gate_for(shared)
+    return shared, gate
 
 
 SHARED, GATE = _made()

@@ -48,6 +48,45 @@ def text(words: str = "text", *, empty: bool = True) -> Kind:
     return Kind(words, read)
 
 
+def secret(words: str = "text on one line, kept secret") -> Kind:
+    """A password or the like: text that no message repeats, as it was given."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not value.isprintable():
+            raise Wrong
+        return value
+
+    return Kind(words, read, secret=True)
+
+
+def pattern() -> Kind:
+    """A regular expression, which must match a whole text."""
+
+    def read(value: object) -> str:
+        found = _text(value)
+        try:
+            re.compile(found)
+        except re.error as error:
+            raise Wrong from error
+        if not found:
+            raise Wrong
+        return found
+
+    return Kind("a regular expression", read)
+
+
+def file_path() -> Kind:
+    """The absolute path of a file; whether it is there is asked when it is used."""
+
+    def read(value: object) -> str:
+        found = _text(value)
+        if found and not is_directory_path(found):
+            raise Wrong
+        return found
+
+    return Kind("an absolute path without ..", read)
+
+
 def number(low: float, high: float, unit: str) -> Kind:
     """A number from ``low`` to ``high``, both included."""
 
@@ -241,6 +280,16 @@ def listen_address() -> Kind:
 def is_host(value: str) -> bool:
     """Is this ``host`` or ``host:port``, as a websocket's origin names it? No scheme, no path."""
     return re.fullmatch(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9*.-]+)(:[0-9]{1,5}|:\*)?", value) is not None
+
+
+def is_directory_server(value: str) -> bool:
+    """Is this ``ldaps://host[:port]`` or ``ldap://host[:port]``?"""
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("ldap", "ldaps") and parts.hostname and parts.port != 0
+    except ValueError:
+        return False
+    return bool(usable) and not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
 
 
 def is_directory_path(value: str) -> bool:

@@ -10,23 +10,23 @@ from panel.io.server import get_server
 from tornado.httputil import HTTPServerRequest
 from tornado.web import GZipContentEncoding
 
+from app.providers import providers
 from app.routes import pictures
 from app.services import Services
 from app.session import open_session
 from auth.gate import DemoPerson, Gate
-from auth.providers.accounts import LocalAccounts
 from views.parts.latency import lower_latency
 
 log = logging.getLogger(__name__)
 
 
 def gate_for(shared: Services, demo: Sequence[DemoPerson] = ()) -> Gate:
-    """The gate that the settings describe."""
+    """The gate that the settings describe. Raises `SettingsError` and `GateError`."""
     server = shared.settings.server
     secure = {"auto": None, "yes": True, "no": False}[server.secure_cookies]
     return Gate(
         shared.store,
-        [LocalAccounts(shared.store)],
+        providers(shared.settings, shared.store),
         prefix=server.prefix,
         public_url=server.public_url or None,
         secure=secure,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.access import Access
 from app.live import Pulses
+from app.providers import trusted
 from app.settings import Settings
 from auth.store import Store
 from data.images.files import Files
@@ -67,7 +68,7 @@ def services(settings: Settings, files: Files | None = None) -> Services:
         store,
         feed,
         Poller(source, feed, seconds=settings.live.poll_seconds),
-        Access(source, rights),
+        Access(source, rights, trusted(settings)),
         Pulses(feed),
         questions=ThreadPoolExecutor(settings.server.threads, "question"),
     )

@@ -9,15 +9,17 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.engine import URL
 
-from app import kinds
+from app import kinds, provider_settings
 from app.kinds import Kind, Wrong
+from app.provider_kinds import ProviderSettings, loopback
+from app.provider_settings import ACCOUNTS_ONLY
 
 PREFIX = "ISPYB_LENS_"
 DEFAULT_FILE = "ispyb-lens.toml"
@@ -104,12 +106,14 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How long somebody stays signed in."""
+    """How people sign in, and how long they stay so."""
 
     idle_minutes: float = _setting(
         kinds.number(1, 1440, "minutes"), "Signed out after this long without use (minutes).", 30
     )
     hours: float = _setting(kinds.number(0.1, 168, "hours"), "Signed out after this long in any case (hours).", 8)
+    providers: tuple[ProviderSettings, ...] = ACCOUNTS_ONLY
+    """Tables of their own, read by `app.provider_settings`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,13 @@ class Settings:
     live: Live = Live()
     log: Log = Log()
 
+    @property
+    def public(self) -> bool:
+        """Whether others than this computer may reach the dashboard."""
+        addresses = [f"//{self.server.address}" if ":" not in self.server.address else f"//[{self.server.address}]"]
+        addresses += [self.server.public_url] if self.server.public_url else []
+        return not all(map(loopback, addresses))
+
     def ispyb_url(self) -> URL:
         """The URL of ISPyB; raises `SettingsError` where none is set."""
         if self.database.url is None:
@@ -209,7 +220,8 @@ def load(
     environ = os.environ if environ is None else environ
     given: dict[tuple[str, str], tuple[str, object]] = {}
     problems: list[str] = []
-    for read in (_from_file(_file(path, environ), problems), _from_environment(environ, problems)):
+    from_file, providers = _from_file(_file(path, environ), problems)
+    for read in (from_file, _from_environment(environ, problems)):
         given |= read
     for key, option in (options or {}).items():
         part, _, name = key.partition(".")
@@ -218,7 +230,7 @@ def load(
     settings = Settings()
     for section in fields(Settings):
         values = getattr(settings, section.name)
-        for entry in fields(values):
+        for entry in _entries(values):
             if (section.name, entry.name) not in given:
                 continue
             source, value = given[section.name, entry.name]
@@ -231,6 +243,9 @@ def load(
                     said = f", not {value!r}"
                 problems.append(f"{source} must be {kind.words}{said}")
         settings = replace(settings, **{section.name: values})
+    providers = provider_settings.from_environment(environ, providers, problems)
+    chosen = provider_settings.read(providers, public=settings.public, problems=problems)
+    settings = replace(settings, login=replace(settings.login, providers=chosen))
     if problems:
         raise SettingsError("\n".join(problems))
     if settings.store.url is None:
@@ -254,9 +269,12 @@ def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     return path
 
 
-def _from_file(path: Path | None, problems: list[str]) -> dict[tuple[str, str], tuple[str, object]]:
+def _from_file(
+    path: Path | None, problems: list[str]
+) -> tuple[dict[tuple[str, str], tuple[str, object]], provider_settings.Given]:
+    """What the file sets, and what it sets of the sign-in providers."""
     if path is None:
-        return {}
+        return {}, {}
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -267,6 +285,7 @@ def _from_file(path: Path | None, problems: list[str]) -> dict[tuple[str, str], 
 
     known = _known()
     found: dict[tuple[str, str], tuple[str, object]] = {}
+    providers: provider_settings.Given = {}
     for section, entries in content.items():
         if section not in known:
             problems.append(_unknown(f"[{section}] in {path}", section, list(known)))
@@ -275,11 +294,13 @@ def _from_file(path: Path | None, problems: list[str]) -> dict[tuple[str, str], 
         else:
             for name, value in entries.items():
                 source = f"{section}.{name} in {path}"
-                if name in known[section]:
+                if (section, name) == ("login", "providers"):
+                    providers = provider_settings.from_file(value, path, problems)
+                elif name in known[section]:
                     found[section, name] = (source, value)
                 else:
                     problems.append(_unknown(source, name, known[section]))
-    return found
+    return found, providers
 
 
 def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[tuple[str, str], tuple[str, object]]:
@@ -288,6 +309,8 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[t
     for name, value in sorted(environ.items()):
         rest = name.removeprefix(PREFIX)
         if rest == name or rest in _OTHER_VARIABLES or rest.startswith(_TEST_VARIABLES):
+            continue
+        if name.startswith(provider_settings.VARIABLES):
             continue
         if name in names:
             found[names[name]] = (name, value)
@@ -299,7 +322,12 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[t
 def _known() -> dict[str, list[str]]:
     """The names of the settings by section."""
     plain = Settings()
-    return {s.name: [f.name for f in fields(getattr(plain, s.name))] for s in fields(plain)}
+    return {s.name: [entry.name for entry in _entries(getattr(plain, s.name))] for s in fields(plain)}
+
+
+def _entries(section: Any) -> list[Field[Any]]:
+    """The settings of a section; what has no kind is read elsewhere."""
+    return [entry for entry in fields(section) if "kind" in entry.metadata]
 
 
 def _unknown(source: str, name: str, names: list[str]) -> str:
@@ -313,7 +341,7 @@ def settings_table() -> str:
     plain = Settings()
     for section in fields(plain):
         values = getattr(plain, section.name)
-        for entry in fields(values):
+        for entry in _entries(values):
             about = entry.metadata
             cells = (
                 f"`{section.name}.{entry.name}`",

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from sqlalchemy import make_url
 
 from app.faults import set_up_log
+from app.provider_settings import ACCOUNTS_ONLY
 from app.server import gate_for, make
 from app.services import services
 from app.settings import Settings, data_directory
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         database=dataclasses.replace(settings.database, url=make_url(made.url), replica_url=None),
         store=dataclasses.replace(settings.store, url=make_url(f"sqlite:///{folder / 'lens.sqlite'}")),
         server=dataclasses.replace(settings.server, address="127.0.0.1", port=port, prefix="", public_url=""),
+        login=dataclasses.replace(settings.login, providers=ACCOUNTS_ONLY),
         access=dataclasses.replace(
             settings.access, beamline_groups=made.rights.beamlines, everything=tuple(sorted(made.rights.everything))
         ),

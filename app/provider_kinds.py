@@ -1,0 +1,152 @@
+"""The kinds of sign-in provider: the options that each has, and how one is made of them.
+
+A site's own kind is a `ProviderKind` under the entry point group ``ispyb_lens.providers``.
+"""
+
+import importlib.metadata
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from app import kinds
+from app.kinds import Kind
+from auth.origin import is_loopback
+from auth.providers import Provider
+from auth.store import Store
+
+ENTRY_POINTS: Final = "ispyb_lens.providers"
+
+# What people leave in a file that they copied.
+_EXAMPLES: Final = frozenset(
+    [
+        *("secret", "password", "passwd", "changeme", "change-me", "change_me", "changeit", "example", "test", "admin"),
+        *("client-secret", "client_secret", "your-secret", "your_secret", "xxx", "xxxx", "none", "token"),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a kind of provider: how it is read, what it means, and its default."""
+
+    name: str
+    kind: Kind
+    doc: str
+    default: Any = ""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """One provider as the site set it. ``repr`` shows no value, as one may be a secret."""
+
+    key: str
+    kind: str
+    label: str = ""
+    trusted_logins: bool = False
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderKind:
+    """A kind of provider.
+
+    ``make`` is called once per process with the settings, whose values are complete, and the dashboard's own
+    database; it may raise `auth.providers.Misconfigured`. ``mistakes`` yields (option, "must be …") for values that are
+    wrong together, and is told whether others than this computer reach the dashboard. ``own_key``: there is one of the
+    kind at most, under the kind's name. ``needs`` says how to install what ``make`` imports.
+    """
+
+    label: str
+    options: tuple[Option, ...]
+    make: Callable[[ProviderSettings, Store], Provider]
+    mistakes: Callable[[Mapping[str, Any], bool], Iterator[tuple[str, str]]] = lambda values, public: iter(())
+    trusted_logins: bool = False
+    own_key: bool = False
+    needs: str = ""
+
+    def option(self, name: str) -> Option | None:
+        """The option of that name, also one that every kind has."""
+        return next((option for option in (*COMMON, *self.options) if option.name == name), None)
+
+    def names(self) -> list[str]:
+        """Every name that may stand in the provider's table."""
+        found = ["kind", *(option.name for option in (*COMMON, *self.options))]
+        return found + [f"{option.name}_file" for option in self.options if option.kind.secret]
+
+
+COMMON: Final = (
+    Option("label", kinds.text("text on one line"), "What the sign-in page calls it."),
+    Option(
+        "trusted_logins",
+        kinds.flag(),
+        "Its login names are those of ISPyB's `Person.login`, and nobody can choose one freely.",
+        None,
+    ),
+)
+
+_CA_FILE: Final = Option(
+    "ca_file", kinds.file_path(), "PEM file of the authorities that vouch for the server; else the system's."
+)
+_STRICT: Final = Option(
+    "strict_ca",
+    kinds.flag(),
+    "Demand certificates that keep RFC 5280 to the letter, as Python 3.13 does; `false` for a site's old authority.",
+    True,
+)
+
+
+def weak(secret: str) -> bool:
+    """Is this secret empty, or one that stands in examples?"""
+    return secret.strip().casefold() in _EXAMPLES or not secret.strip()
+
+
+def _unusable_ca(path: str) -> str:
+    """Why the authorities in the file cannot be used, or nothing."""
+    if not path:
+        return ""
+    try:
+        ssl.create_default_context(cafile=path)
+    except FileNotFoundError:
+        return f"must be a file that is there; {path} is not"
+    except (OSError, ssl.SSLError):
+        return f"must be a PEM file of certificates that can be read; {path} is not"
+    return ""
+
+
+def _accounts(given: ProviderSettings, store: Store) -> Provider:
+    from auth.providers.accounts import LocalAccounts
+
+    return LocalAccounts(store, label=given.label)
+
+
+KINDS: Final[Mapping[str, ProviderKind]] = {
+    "accounts": ProviderKind("Local account", (), _accounts, trusted_logins=True, own_key=True),
+}
+
+
+def kind_of(name: str) -> ProviderKind | None:
+    """The kind of that name: one of ours, else the site's own. Raises ValueError where its package is broken."""
+    if name in KINDS:
+        return KINDS[name]
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
+        try:
+            found = entry.load()
+        except Exception as error:  # whatever the site's module raises
+            raise ValueError(f"{entry.value} cannot be imported: {type(error).__name__}") from error
+        if not isinstance(found, ProviderKind):
+            raise ValueError(f"{entry.value} is no app.provider_kinds.ProviderKind")
+        return found
+    return None
+
+
+def known_kinds() -> list[str]:
+    """The names of all kinds."""
+    return [*KINDS, *sorted(entry.name for entry in importlib.metadata.entry_points(group=ENTRY_POINTS))]
+
+
+def loopback(url: str) -> bool:
+    """Does the URL lead to this computer itself?"""
+    return is_loopback(urlsplit(url).netloc)
