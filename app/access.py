@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 
 from auth.identity import Identity
 from data.errors import Unavailable
@@ -17,8 +18,14 @@ _MOST = 2000
 class Access:
     """Scopes of one process. ``trusted``: providers whose login name is the one in ISPyB."""
 
-    def __init__(self, source: Source, rights: Rights, trusted: frozenset[str] = frozenset({"accounts"})) -> None:
-        self._source, self._rights, self._trusted = source, rights, trusted
+    def __init__(
+        self,
+        source: Source,
+        rights: Rights,
+        trusted: frozenset[str] = frozenset({"accounts"}),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self.rights, self._trusted, self._clock = source, rights, trusted, clock
         self._lock = threading.Lock()
         self._held: OrderedDict[str, tuple[float, Scope]] = OrderedDict()
 
@@ -30,13 +37,13 @@ class Access:
         """What the person may see now, at most a minute old."""
         if identity.provider not in self._trusted:
             raise UnknownPerson(identity.login)
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             held = self._held.get(identity.key)
         if held is not None and now - held[0] < _SECONDS:
             return held[1]
         try:
-            scope = scope_of(self._source, identity.login, self._rights)
+            scope = scope_of(self._source, identity.login, self.rights)
         except UnknownPerson:
             with self._lock:
                 self._held.pop(identity.key, None)

@@ -54,6 +54,9 @@ def services(settings: Settings, files: Files | None = None) -> Services:
     rights = Rights(
         frozenset(settings.access.everything),
         {name: tuple(beamlines) for name, beamlines in settings.access.beamline_groups.items()},
+        frozenset(settings.access.administer),
+        frozenset(settings.access.activity),
+        settings.access.read_groups,
     )
     feed = Feed()
     store = Store(

@@ -141,10 +141,25 @@ class Access:
         "Permissions of ISPyB whose holders see every proposal.",
         ("all_proposals", "super_admin"),
     )
+    administer: tuple[str, ...] = _setting(
+        kinds.texts("a list of permission names"),
+        "Permissions whose holders see groups and permissions, ask why others see something, and sign people out.",
+        ("super_admin", "manage_groups"),
+    )
+    activity: tuple[str, ...] = _setting(
+        kinds.texts("a list of permission names"),
+        "Permissions whose holders see who is signed in, and the audit trail.",
+        ("super_admin", "view_activity"),
+    )
     beamline_groups: Mapping[str, tuple[str, ...]] = _setting(
         kinds.table("a table of permission or group names, each with a list of beamlines"),
         "Permissions and groups whose holders see the visits of these beamlines.",
         MappingProxyType({}),
+    )
+    read_groups: bool = _setting(
+        kinds.flag(),
+        "Also take the beamline groups that py-ispyb keeps in ISPyB (AdminVar `beamLineGroups`).",
+        False,
     )
 
 

@@ -6,7 +6,7 @@ and bare tables, which conditions cannot reach.
 
 A row is visible when its visit or its proposal is. Visible visits: own visits, visits of own proposals (as a member or
 as PI), visits at the beamlines of the groups held, or all. A proposal is visible when one is a member, its PI, or may
-see one of its visits.
+see one of its visits. ``WAYS`` holds these rules one by one; ``data.core.why`` asks each by itself.
 
 Where a statement already ties a table by equality to its owner (``Collection.group_id == Group.group_id``), the owner's
 condition decides for both and the table's own is left out: the same rows, without a semi-join per table.
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Join, Select, exists, false, or_, select, union
+from sqlalchemy import ColumnElement, Join, Select, exists, false, or_, select, true, union
 from sqlalchemy import Table as CoreTable
 from sqlalchemy.orm import LoaderCriteriaOption
 from sqlalchemy.sql.dml import UpdateBase
@@ -50,48 +50,86 @@ def _ids(selects: Iterable[Select[Any]]) -> Ids:
     return select(merged.c[0])
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to see a visit, and its proposal with it.
+
+    ``visits`` and ``proposals`` are the ids that it shows, ``here`` the same as a condition on one row of BLSession;
+    ``open_to`` says whether a Scope has that way at all.
+    """
+
+    visits: Callable[[Scope], Select[Any]]
+    proposals: Callable[[Scope], Select[Any]]
+    here: Condition
+    open_to: Callable[[Scope], bool] = lambda scope: scope.person_id is not None
+
+
+_VISIT, _PROPOSAL = _t(s.Visit), _t(s.Proposal)
+_PRESENT, _MEMBER = _t(s.VisitHasPerson), _t(s.ProposalHasPerson)
+# Aliases, or a statement that also reads these tables would take them for its own.
+_A_PRESENT, _A_MEMBER, _A_PROPOSAL = _PRESENT.alias(), _MEMBER.alias(), _PROPOSAL.alias()
+
+WAYS: dict[str, Way] = {
+    "presence": Way(
+        lambda scope: select(_PRESENT.c.sessionId).where(_PRESENT.c.personId == scope.person_id),
+        lambda scope: (
+            select(_VISIT.c.proposalId)
+            .join(_PRESENT, _PRESENT.c.sessionId == _VISIT.c.sessionId)
+            .where(_PRESENT.c.personId == scope.person_id)
+        ),
+        lambda columns, scope: exists().where(
+            _A_PRESENT.c.sessionId == columns["sessionId"], _A_PRESENT.c.personId == scope.person_id
+        ),
+    ),
+    "membership": Way(
+        lambda scope: (
+            select(_VISIT.c.sessionId)
+            .join(_MEMBER, _MEMBER.c.proposalId == _VISIT.c.proposalId)
+            .where(_MEMBER.c.personId == scope.person_id)
+        ),
+        lambda scope: select(_MEMBER.c.proposalId).where(_MEMBER.c.personId == scope.person_id),
+        lambda columns, scope: exists().where(
+            _A_MEMBER.c.proposalId == columns["proposalId"], _A_MEMBER.c.personId == scope.person_id
+        ),
+    ),
+    "principal": Way(
+        lambda scope: (
+            select(_VISIT.c.sessionId)
+            .join(_PROPOSAL, _PROPOSAL.c.proposalId == _VISIT.c.proposalId)
+            .where(_PROPOSAL.c.personId == scope.person_id)
+        ),
+        lambda scope: select(_PROPOSAL.c.proposalId).where(_PROPOSAL.c.personId == scope.person_id),
+        lambda columns, scope: exists().where(
+            _A_PROPOSAL.c.proposalId == columns["proposalId"], _A_PROPOSAL.c.personId == scope.person_id
+        ),
+    ),
+    "beamline": Way(
+        lambda scope: select(_VISIT.c.sessionId).where(_VISIT.c.beamLineName.in_(sorted(scope.beamlines))),
+        lambda scope: select(_VISIT.c.proposalId).where(_VISIT.c.beamLineName.in_(sorted(scope.beamlines))),
+        lambda columns, scope: columns["beamLineName"].in_(sorted(scope.beamlines)),
+        lambda scope: bool(scope.beamlines),
+    ),
+}
+"""Every way to see a visit but the right to see everything. Whatever is visible is so by one of them."""
+
+
+def open_ways(scope: Scope) -> list[str]:
+    """The ways of WAYS that ``scope`` has."""
+    wanted = WAYS if scope.ways is None else [name for name in WAYS if name in scope.ways]
+    return [name for name in wanted if WAYS[name].open_to(scope)]
+
+
 def _visits(scope: Scope) -> Ids:
-    visit, mine, member, proposal = (_t(c) for c in (s.Visit, s.VisitHasPerson, s.ProposalHasPerson, s.Proposal))
-    parts: list[Select[Any]] = [
-        select(mine.c.sessionId).where(mine.c.personId == scope.person_id),
-        select(visit.c.sessionId)
-        .join(member, member.c.proposalId == visit.c.proposalId)
-        .where(member.c.personId == scope.person_id),
-        select(visit.c.sessionId)
-        .join(proposal, proposal.c.proposalId == visit.c.proposalId)
-        .where(proposal.c.personId == scope.person_id),
-    ]
-    if scope.beamlines:
-        parts.append(select(visit.c.sessionId).where(visit.c.beamLineName.in_(sorted(scope.beamlines))))
-    return _ids(parts)
+    return _ids(WAYS[name].visits(scope) for name in open_ways(scope))
 
 
 def _one_visit(columns: Columns, scope: Scope) -> ColumnElement[bool]:
     """The same for a statement about one visit: four look-ups, and no derived table in the way of its indexes."""
-    # Aliases, or a statement that also reads these tables would take them for its own.
-    mine, member, proposal = (_t(c).alias() for c in (s.VisitHasPerson, s.ProposalHasPerson, s.Proposal))
-    conditions: list[ColumnElement[bool]] = [
-        exists().where(mine.c.sessionId == columns["sessionId"], mine.c.personId == scope.person_id),
-        exists().where(member.c.proposalId == columns["proposalId"], member.c.personId == scope.person_id),
-        exists().where(proposal.c.proposalId == columns["proposalId"], proposal.c.personId == scope.person_id),
-    ]
-    if scope.beamlines:
-        conditions.append(columns["beamLineName"].in_(sorted(scope.beamlines)))
-    return or_(*conditions)
+    return or_(*(WAYS[name].here(columns, scope) for name in open_ways(scope)))
 
 
 def _proposals(scope: Scope) -> Ids:
-    visit, mine, member, proposal = (_t(c) for c in (s.Visit, s.VisitHasPerson, s.ProposalHasPerson, s.Proposal))
-    parts: list[Select[Any]] = [
-        select(proposal.c.proposalId).where(proposal.c.personId == scope.person_id),
-        select(member.c.proposalId).where(member.c.personId == scope.person_id),
-        select(visit.c.proposalId)
-        .join(mine, mine.c.sessionId == visit.c.sessionId)
-        .where(mine.c.personId == scope.person_id),
-    ]
-    if scope.beamlines:
-        parts.append(select(visit.c.proposalId).where(visit.c.beamLineName.in_(sorted(scope.beamlines))))
-    return _ids(parts)
+    return _ids(WAYS[name].proposals(scope) for name in open_ways(scope))
 
 
 def _of_visit(column: str) -> Condition:
@@ -117,7 +155,9 @@ def _any(*conditions: Condition) -> Condition:
 
 
 def _people(columns: Columns, scope: Scope) -> ColumnElement[bool]:
-    """Oneself, and those who share a visible proposal or visit."""
+    """Oneself, and those who share a visible proposal or visit; everybody for who administers."""
+    if scope.administer:
+        return true()
     mine, member, proposal = (_t(c) for c in (s.VisitHasPerson, s.ProposalHasPerson, s.Proposal))
     return or_(
         columns["personId"] == scope.person_id,
@@ -236,7 +276,7 @@ _OWNED: dict[type[s.Table], Rule] = {
 _OPEN: frozenset[type[s.Table]] = frozenset(
     {s.Detector, s.BeamlineSetup, s.ExperimentType, s.EventType, s.UserGroup, s.Permission, s.AdminVar}
 )
-# Read by scope_of alone: who holds which right is nobody's business through a Reader.
+# Who holds which right: for those who administer, whatever else one may see.
 _CLOSED: frozenset[type[s.Table]] = frozenset({s.GroupHasPermission, s.GroupHasPerson})
 
 
@@ -246,8 +286,11 @@ def guarded(query: Query, scope: Scope) -> Query:
         raise Unguarded("only a SELECT is a question; a union becomes one as a subquery")
     needed = _needed(query)
     if scope.everything:
-        return query
-    return query.options(*(_criterion(mapped, scope, single) for mapped, single in needed))
+        # Whoever sees every proposal is no administrator by that.
+        needed = tuple(pair for pair in needed if pair[0] in _CLOSED)
+    if scope.administer:
+        needed = tuple(pair for pair in needed if pair[0] not in _CLOSED)
+    return query.options(*(_criterion(mapped, scope, single) for mapped, single in needed)) if needed else query
 
 
 _ANALYSED: OrderedDict[Any, tuple[tuple[type[s.Table], bool], ...]] = OrderedDict()
@@ -265,9 +308,10 @@ def _needed(query: Query) -> tuple[tuple[type[s.Table], bool], ...]:
         return known
     found = _classes_of(query)
     for mapped in found:
-        if mapped in _CLOSED or (mapped not in _OWNED and mapped not in _OPEN):
+        if mapped not in _OWNED and mapped not in _OPEN and mapped not in _CLOSED:
             raise Unguarded(f"{mapped.__name__} has no rule")
     keep = kept([mapped for mapped in found if mapped in _OWNED], tied(query), lambda mapped: _OWNED[mapped].owners)
+    keep = (*keep, *(mapped for mapped in found if mapped in _CLOSED))
     one_visit = s.Visit in keep and pinned(query, s.Visit, "sessionId")
     needed = tuple((mapped, one_visit and mapped is s.Visit) for mapped in keep)
     if shape is not None:
@@ -279,7 +323,7 @@ def _needed(query: Query) -> tuple[tuple[type[s.Table], bool], ...]:
 
 @lru_cache(maxsize=4096)
 def _criterion(mapped: type[s.Table], scope: Scope, single: bool) -> Any:
-    if scope.person_id is None and not scope.beamlines:
+    if mapped in _CLOSED or not (open_ways(scope) or (mapped is s.Person and scope.administer)):
         condition: ColumnElement[bool] = false()
     else:
         attributes = {c.name: getattr(mapped, p.key) for p in mapped.__mapper__.column_attrs for c in p.columns}

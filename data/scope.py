@@ -1,12 +1,21 @@
-"""What one person may see."""
+"""What one person may see and do, read from ISPyB's groups and permissions."""
 
+import json
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import select
 
 from data.errors import DataError
-from data.schema import GroupHasPermission, GroupHasPerson, Permission, Person, UserGroup
+from data.schema import AdminVar, GroupHasPermission, GroupHasPerson, Permission, Person, UserGroup
 from data.source import Source
+
+log = logging.getLogger(__name__)
+
+GROUPS_VARIABLE = "beamLineGroups"
+"""The row of ISPyB's AdminVar in which py-ispyb keeps its beamline groups."""
 
 
 class UnknownPerson(DataError):
@@ -21,23 +30,54 @@ class UnknownPerson(DataError):
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """A site's rule from permissions to sight: names that see everything, and names that see whole beamlines."""
+    """A site's rule from the names of permissions and groups to what their holders may see and do.
+
+    ``everything``: see every proposal. ``beamlines``: see the visits of these beamlines. ``administer``: see who holds
+    which right, ask why others see something, sign people out. ``activity``: see who is signed in and the audit trail.
+    ``read_groups``: also take the beamline groups that py-ispyb keeps in ISPyB.
+    """
 
     everything: frozenset[str] = frozenset({"all_proposals", "super_admin"})
-    beamlines: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    beamlines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    administer: frozenset[str] = frozenset({"super_admin", "manage_groups"})
+    activity: frozenset[str] = frozenset({"super_admin", "view_activity"})
+    read_groups: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One name that a person holds, and what it gives: a permission of a group, or the group itself (no permission)."""
+
+    group: str
+    permission: str | None = None
+    beamlines: frozenset[str] = frozenset()
+    everything: bool = False
+    administer: bool = False
+    activity: bool = False
+
+    @property
+    def gives_nothing(self) -> bool:
+        """Whether the site's settings give the name no meaning here."""
+        return not (self.beamlines or self.everything or self.administer or self.activity)
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What one person may see: own visits and proposals through ``person_id``, whole ``beamlines``, or ``everything``.
 
-    The empty Scope sees nothing.
+    ``administer`` and ``activity`` are duties, see `Rights`. ``holdings`` say where all this comes from. ``ways``
+    leaves only these of the guard's ways to a visit (None: all), to ask what one of them shows. The empty Scope sees
+    nothing.
     """
 
     person_id: int | None = None
     beamlines: frozenset[str] = frozenset()
     everything: bool = False
     name: str = ""
+    administer: bool = False
+    activity: bool = False
+    ways: frozenset[str] | None = None
+    holdings: tuple[Holding, ...] = field(default=(), compare=False)
 
 
 def scope_of(source: Source, login: str, rights: Rights) -> Scope:
@@ -52,22 +92,75 @@ def scope_of(source: Source, login: str, rights: Rights) -> Scope:
     if len(people) != 1:
         raise UnknownPerson(login)
     person = people[0]
-    held = {
-        name
-        for row in source.run(
-            select(UserGroup.name, Permission.name.label("permission"))
-            .select_from(GroupHasPerson)
-            .join(UserGroup, UserGroup.id == GroupHasPerson.group_id)
-            .outerjoin(GroupHasPermission, GroupHasPermission.group_id == UserGroup.id)
-            .outerjoin(Permission, Permission.id == GroupHasPermission.permission_id)
-            .where(GroupHasPerson.person_id == person.person_id)
-        )
-        for name in row
-        if name
-    }
+    holdings = _holdings(source, person.person_id, rights)
     return Scope(
         person.person_id,
-        frozenset(beamline for name in held for beamline in rights.beamlines.get(name, ())),
-        bool(held & rights.everything),
+        frozenset(beamline for holding in holdings for beamline in holding.beamlines),
+        any(holding.everything for holding in holdings),
         " ".join(part for part in (person.given_name, person.family_name) if part),
+        any(holding.administer for holding in holdings),
+        any(holding.activity for holding in holdings),
+        holdings=holdings,
     )
+
+
+def _holdings(source: Source, person_id: int, rights: Rights) -> tuple[Holding, ...]:
+    rows = source.run(
+        select(UserGroup.id, UserGroup.name, Permission.name.label("permission"))
+        .select_from(GroupHasPerson)
+        .join(UserGroup, UserGroup.id == GroupHasPerson.group_id)
+        .outerjoin(GroupHasPermission, GroupHasPermission.group_id == UserGroup.id)
+        .outerjoin(Permission, Permission.id == GroupHasPermission.permission_id)
+        .where(GroupHasPerson.person_id == person_id)
+        .order_by(UserGroup.name, UserGroup.id, Permission.name)
+    )
+    if not rows:
+        return ()
+    beamlines = beamline_groups(source, rights)
+    names = dict.fromkeys((row.name or "", None) for row in rows)
+    names |= dict.fromkeys((row.name or "", row.permission) for row in rows if row.permission)
+    return tuple(holding(group, permission, rights, beamlines) for group, permission in names)
+
+
+def holding(group: str, permission: str | None, rights: Rights, beamlines: Mapping[str, tuple[str, ...]]) -> Holding:
+    """What a permission of ``group`` gives, or the group itself; ``beamlines`` as `beamline_groups` says."""
+    name = group if permission is None else permission
+    return Holding(
+        group,
+        permission,
+        frozenset(beamlines.get(name, ())),
+        name in rights.everything,
+        name in rights.administer,
+        name in rights.activity,
+    )
+
+
+def beamline_groups(source: Source, rights: Rights) -> dict[str, tuple[str, ...]]:
+    """The beamlines that each permission or group opens: by the settings, and by ISPyB where it is to be asked.
+
+    A value in ISPyB that is not as py-ispyb writes it opens nothing.
+    """
+    found = {name: tuple(beamlines) for name, beamlines in rights.beamlines.items()}
+    if rights.read_groups:
+        for row in source.run(select(AdminVar.value).where(AdminVar.name == GROUPS_VARIABLE).order_by(AdminVar.id)):
+            for name, beamlines in _stored(row.value):
+                found[name] = tuple(dict.fromkeys((*found.get(name, ()), *beamlines)))
+    return found
+
+
+def _stored(value: str | None) -> Iterator[tuple[str, list[str]]]:
+    """Permission and beamlines of each group in a value of AdminVar."""
+    try:
+        groups: Any = json.loads(value or "[]")
+    except (ValueError, RecursionError):
+        # AdminVar.value holds 1024 characters: a long list is cut.
+        log.warning("AdminVar %s is not JSON: it opens no beamline", GROUPS_VARIABLE)
+        return
+    for group in groups if isinstance(groups, list) else ():
+        permission = group.get("permission") if isinstance(group, dict) else None
+        listed = group.get("beamLines") if isinstance(group, dict) else None
+        if not isinstance(permission, str) or not permission or not isinstance(listed, list):
+            log.warning("AdminVar %s: a group without permission or beamLines opens nothing", GROUPS_VARIABLE)
+            continue
+        names = [line.get("beamLineName") for line in listed if isinstance(line, dict)]
+        yield permission, [name for name in names if isinstance(name, str) and name]

@@ -1,0 +1,126 @@
+"""Groups and permissions: what they let a person see and do, and who may know of it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ispyb import DATABASES, PEOPLE, Facility, facility, shared, writer
+from sqlalchemy import select
+
+from data import guard
+from data import schema as s
+from data.reader import Reader
+from data.scope import GROUPS_VARIABLE, Rights, Scope, beamline_groups, scope_of
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def tiny(request: pytest.FixtureRequest) -> Iterator[Facility]:
+    """The tiny ISPyB of `ispyb.py` in one kind of database."""
+    found = shared(request, request.param)
+    yield found
+    found.source.close()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Facility]:
+    """A tiny ISPyB that a test may change."""
+    made = facility("sqlite", f"sqlite:///{tmp_path / 'own.db'}")
+    yield made
+    made.source.close()
+
+
+# ---- what names mean ------------------------------------------------------------------------------------------------
+
+
+def test_a_permission_and_the_name_of_a_group_both_open_beamlines_and_duties(tiny: Facility) -> None:
+    rights = Rights(frozenset(), {"i04_staff": ("I04", "I03")}, frozenset({"all_proposals"}), frozenset({"super"}))
+    staff, admin = scope_of(tiny.source, "staff", rights), scope_of(tiny.source, "admin", rights)
+    assert (staff.beamlines, staff.everything, staff.administer) == (frozenset({"I03", "I04"}), False, False)
+    assert (admin.everything, admin.administer, admin.activity) == (False, True, True)
+    assert [(held.group, held.permission, held.gives_nothing) for held in admin.holdings] == [
+        ("super", None, False),
+        ("super", "all_proposals", False),
+    ]
+
+
+@pytest.mark.parametrize("name", ["", "I04_staff", "i04", "nobody"])
+def test_names_are_compared_as_they_are_written(tiny: Facility, name: str) -> None:
+    scope = scope_of(tiny.source, "staff", Rights(frozenset({name}), {name: ("I04",)}, frozenset({name})))
+    assert (scope.beamlines, scope.everything, scope.administer) == (frozenset(), False, False)
+
+
+def _kept(facility: Facility, value: str | None) -> None:
+    writer(str(facility.source.engine.url)).add(s.AdminVar, id=9, name=GROUPS_VARIABLE, value=value)
+
+
+_GROUPS = [
+    {"groupName": "BL", "uiGroup": "MX", "permission": "bl_admin", "beamLines": [{"beamLineName": "I03"}]},
+    {"permission": "i04_staff", "beamLines": [{"beamLineName": "I24", "archived": True}, {"beamLineName": None}, 7]},
+]
+
+
+def test_beamline_groups_are_read_from_ispyb_where_the_settings_say_so(own: Facility) -> None:
+    _kept(own, json.dumps(_GROUPS))
+    settings = {"i04_staff": ("I04",)}
+    assert beamline_groups(own.source, Rights(beamlines=settings)) == settings
+    read = Rights(beamlines=settings, read_groups=True)
+    assert beamline_groups(own.source, read) == {"i04_staff": ("I04", "I24"), "bl_admin": ("I03",)}
+    assert scope_of(own.source, "staff", read).beamlines == {"I04", "I24"}
+    assert scope_of(own.source, "alice", read).beamlines == frozenset()
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", "{", "7", "[7]", '"x"', json.dumps(_GROUPS)[:60], '[{"beamLines": [{"beamLineName": "I03"}]}]',
+              '[{"permission": "i04_staff", "beamLines": "I03"}]', '[{"permission": null, "beamLines": []}]', "[" * 900]
+)  # fmt: skip
+def test_a_value_in_ispyb_that_cannot_be_read_opens_nothing(own: Facility, value: str | None) -> None:
+    _kept(own, value)
+    assert beamline_groups(own.source, Rights(read_groups=True)) == {}
+
+
+# ---- who may know of them -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_who_holds_which_right_is_read_by_administrators_only(tiny: Facility, everything: bool) -> None:
+    held = {s.GroupHasPerson: 2, s.GroupHasPermission: 1}
+    for mapped, count in held.items():
+        query = select(mapped.group_id)
+        assert not Reader(tiny.source, Scope(3, everything=everything)).rows(query)
+        assert len(Reader(tiny.source, Scope(3, everything=everything, administer=True)).rows(query)) == count
+        under = select(s.UserGroup.name).where(s.UserGroup.id.in_(select(mapped.group_id)))
+        assert not Reader(tiny.source, Scope(3, everything=everything)).rows(under)
+
+
+def test_an_administrator_knows_everybody_and_sees_no_more_of_their_proposals(tiny: Facility) -> None:
+    reader = Reader(tiny.source, Scope(5, administer=True))
+    assert len(reader.rows(select(s.Person.login))) == 6
+    for mapped in (s.Proposal, s.Visit, s.VisitHasPerson, s.ProposalHasPerson, s.Collection, s.Sample):
+        assert not reader.rows(select(mapped)), mapped
+
+
+# ---- the ways one by one --------------------------------------------------------------------------------------------
+
+
+def mapped_key(mapped: type[s.Table]) -> Any:
+    mapper = mapped.__mapper__
+    return getattr(mapped, mapper.get_property_by_column(mapper.primary_key[0]).key)
+
+
+@pytest.mark.parametrize("login", PEOPLE)
+@pytest.mark.parametrize("mapped", [s.Proposal, s.Visit, s.Collection], ids=lambda mapped: mapped.__name__)
+def test_what_one_sees_is_what_the_ways_show_together(tiny: Facility, login: str, mapped: type[s.Table]) -> None:
+    reader = Reader(tiny.source, replace(tiny.scope(login), everything=False))
+    query = select(mapped_key(mapped))
+    one_by_one = {row for way in guard.WAYS for row in reader.by(way).rows(query)}
+    assert one_by_one == set(reader.rows(query))
+    assert not reader.by().rows(query), "no way, no row"
+
+
+def test_a_scope_without_a_person_sees_its_beamlines_and_no_proposal_that_lacks_an_investigator(own: Facility) -> None:
+    writer(str(own.source.engine.url)).add(s.Proposal, proposal_id=5, person_id=None, code="cm", number="5")
+    found = Reader(own.source, Scope(beamlines=frozenset({"I04"}))).rows(select(s.Proposal.code, s.Proposal.number))
+    assert {"".join(row) for row in found} == {"mx1", "mx10"}
