@@ -12,6 +12,7 @@ from app.routes import pictures
 from app.server import gate_for
 from app.services import Services, services
 from app.settings import SettingsError, load
+from app.workers import end_with_this_process
 from auth.gate import Gate, GateError
 from views.parts.latency import lower_latency
 
@@ -32,6 +33,8 @@ def _made() -> tuple[Services, Gate]:
     pn.extension(notifications=False)
     lower_latency()
     shared.poller.start()
+    # Panel leaves the processes of --num-procs running when the first one ends.
+    end_with_this_process()
     return shared, gate
 
 

@@ -278,7 +278,9 @@ def listen_address() -> Kind:
 
 
 def is_host(value: str) -> bool:
-    """Is this ``host`` or ``host:port``, as a websocket's origin names it? No scheme, no path."""
+    """Is this ``host`` or ``host:port``, as a websocket's origin names it? No scheme, no path, and not any host."""
+    if not value.strip("*.:"):
+        return False
     return re.fullmatch(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9*.-]+)(:[0-9]{1,5}|:\*)?", value) is not None
 
 
@@ -290,6 +292,15 @@ def is_directory_server(value: str) -> bool:
     except ValueError:
         return False
     return bool(usable) and not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
+
+
+def is_network(value: str) -> bool:
+    """Is this an IP address, or a network such as 10.1.0.0/16?"""
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        return False
+    return True
 
 
 def is_directory_path(value: str) -> bool:

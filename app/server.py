@@ -1,6 +1,7 @@
 """Starts the server: one Tornado process with Panel's pages, our routes, and the gate in front of both."""
 
 import logging
+import ssl
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,9 @@ from app.providers import providers
 from app.routes import pictures
 from app.services import Services
 from app.session import open_session
-from auth.gate import DemoPerson, Gate
+from app.settings import Server
+from auth.gate import DemoPerson, Gate, GateError
+from auth.origin import is_loopback
 from views.parts.latency import lower_latency
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,7 @@ log = logging.getLogger(__name__)
 def gate_for(shared: Services, demo: Sequence[DemoPerson] = ()) -> Gate:
     """The gate that the settings describe. Raises `SettingsError` and `GateError`."""
     server = shared.settings.server
+    require_servable(server)
     secure = {"auto": None, "yes": True, "no": False}[server.secure_cookies]
     return Gate(
         shared.store,
@@ -33,7 +37,49 @@ def gate_for(shared: Services, demo: Sequence[DemoPerson] = ()) -> Gate:
         title=shared.settings.site.name,
         note="Simulated data: no real facility." if shared.settings.site.demo else "",
         demo=demo,
+        origins=server.origins,
+        proxies=server.trusted_proxies,
     )
+
+
+def require_servable(server: Server) -> None:
+    """Raise GateError, which names the setting, where nobody could sign in or passwords would travel in the clear."""
+    public = urlsplit(server.public_url)
+    if server.public_url and public.path.rstrip("/") != server.prefix:
+        raise GateError(
+            f"server.public_url: its path is {public.path or '/'!r} and server.prefix is {server.prefix!r}; "
+            "expected the same, as the proxy must not take it off."
+        )
+    if not server.public_url and not is_loopback(_netloc(server.address)):
+        raise GateError(
+            f"server.public_url: not set, while server.address {server.address!r} can be reached by others; "
+            "expected the https address that people type."
+        )
+    if bool(server.certificate) != bool(server.key):
+        missing, given = ("key", "certificate") if server.certificate else ("certificate", "key")
+        raise GateError(f"server.{missing}: not set; expected the one that belongs to server.{given}.")
+    if not server.certificate:
+        return
+    if server.public_url and public.scheme != "https":
+        raise GateError(f"server.public_url: {server.public_url!r}, while server.certificate is set; expected https.")
+    for name, path in (("certificate", server.certificate), ("key", server.key)):
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as error:
+            raise GateError(f"server.{name}: {path} cannot be read ({error.strerror}).") from error
+    try:
+        # The password of a key that has one would be asked for on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(server.certificate, server.key, password=lambda: "")
+    except ssl.SSLError as error:
+        raise GateError(
+            f"server.certificate, server.key: {error.reason or 'not usable'}; expected a PEM certificate and its key, "
+            "which has no password."
+        ) from error
+
+
+def _netloc(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 class CompressedStatic(GZipContentEncoding):
@@ -55,7 +101,11 @@ def make(shared: Services, gate: Gate, processes: int = 1) -> Any:
     made twice. A proxy that keeps a browser at one process, in front of several servers, spends less.
     """
     settings = shared.settings.server
-    origins = [f"{settings.address}:{settings.port}", f"localhost:{settings.port}", f"127.0.0.1:{settings.port}"]
+    origins = [
+        f"{_netloc(settings.address)}:{settings.port}",
+        f"localhost:{settings.port}",
+        f"127.0.0.1:{settings.port}",
+    ]
     origins += list(settings.origins)
     if settings.public_url:
         origins.append(urlsplit(settings.public_url).netloc)
@@ -78,6 +128,8 @@ def make(shared: Services, gate: Gate, processes: int = 1) -> Any:
         admin=False,
         location=False,  # the shell writes the address itself
         num_procs=processes,
+        ssl_certfile=settings.certificate or None,
+        ssl_keyfile=settings.key or None,
     )
     gate.install(server._tornado)
     server._tornado.transforms.append(CompressedStatic)

@@ -101,6 +101,15 @@ class Server:
         "Send cookies over https only; `auto`: when `public_url` is https.",
         "auto",
     )
+    certificate: str = _setting(
+        kinds.file_path(), "The server's certificate (PEM, with those between it and the root): serve https.", ""
+    )
+    key: str = _setting(kinds.file_path(), "The private key of `server.certificate` (PEM).", "")
+    trusted_proxies: tuple[str, ...] = _setting(
+        kinds.texts("a list of IP addresses or networks", kinds.is_network),
+        "Proxies whose X-Forwarded-For is taken for the client's address.",
+        (),
+    )
     threads: int = _setting(kinds.whole(1, 64, "threads"), "Threads for queries and files in one process.", 6)
 
 

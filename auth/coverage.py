@@ -67,6 +67,19 @@ def only_loaded_components() -> None:
     ComponentResourceHandler.parse_url_path = parse_url_path  # type: ignore[method-assign]
 
 
+def limit_sizes(application: Application, *, body: int, message: int) -> None:
+    """Let nobody send more bytes than that: a request's body is read before any handler is asked."""
+    application.settings["websocket_max_message_size"] = message
+    original = application.find_handler
+
+    @functools.wraps(original)
+    def find_handler(request: Any, **options: Any) -> Any:
+        request.connection.set_max_body_size(body)
+        return original(request, **options)
+
+    application.find_handler = find_handler  # type: ignore[method-assign]
+
+
 def _covered(handler: Any, *, gated: bool) -> bool:
     if not inspect.isclass(handler) or not issubclass(handler, RequestHandler):
         return False

@@ -46,6 +46,9 @@ _HEADERS: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
+# A year. Sub-domains are not ours to decide on.
+_ONLY_HTTPS: Final = "max-age=31536000"
+
 # A whole script element at a time, so that a "<script" inside a script's own text gets no nonce.
 _SCRIPT: Final = re.compile(rb"<script\b([^>]*)>(.*?)</script\s*>", re.IGNORECASE | re.DOTALL)
 _NONCE: Final = re.compile(rb"\snonce\s*=", re.IGNORECASE)
@@ -72,17 +75,20 @@ class PageSecurity(OutputTransform):
     """Tornado's hook on what goes out: headers on every answer, nonce and policy on every page.
 
     It stands before compression in the application's list of transforms. A handler that states a
-    Content-Security-Policy of its own keeps it.
+    Content-Security-Policy of its own keeps it. ``https``: browsers shall never ask this site in the clear again.
     """
 
-    def __init__(self, request: HTTPServerRequest) -> None:
+    def __init__(self, request: HTTPServerRequest, *, https: bool = False) -> None:
         self._nonce: str | None = None
+        self._https = https
 
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, HTTPHeaders, bytes]:
         for name, value in _HEADERS.items():
             headers.setdefault(name, value)
+        if self._https:
+            headers["Strict-Transport-Security"] = _ONLY_HTTPS
         headers.pop("Server", None)
         if headers.get("Content-Type", "").startswith("text/html"):
             # A page kept by a browser would come back with the nonce of another answer.

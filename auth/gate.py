@@ -5,6 +5,7 @@ take it. Its hook runs in ``prepare`` of each handler, before anything is read o
 """
 
 import asyncio
+import ipaddress
 import logging
 import re
 import secrets
@@ -17,9 +18,11 @@ from typing import Any, Final, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 
 from bokeh.server.auth_provider import AuthProvider
+from bokeh.server.util import match_host
 from bokeh.server.views.autoload_js_handler import AutoloadJsHandler
 from bokeh.server.views.session_handler import SessionHandler
 from sqlalchemy.exc import SQLAlchemyError
+from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import PeriodicCallback
 from tornado.web import Application, HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
@@ -27,7 +30,7 @@ from tornado.websocket import WebSocketHandler
 from auth.binding import Sockets
 from auth.csp import PageSecurity
 from auth.identity import ATTRIBUTE, Identity, SignedIn
-from auth.origin import from_own_page, is_loopback, origin_of
+from auth.origin import client_address, from_own_page, is_loopback, origin_of
 from auth.providers import PasswordProvider, Provider, RedirectProvider
 from auth.records import LoginSession
 from auth.store import Store, digest
@@ -35,6 +38,8 @@ from auth.store import Store, digest
 # Bokeh copies a page's headers into the token that it writes into the page. These may stay.
 _PAGE_HEADERS: Final = frozenset({"host", "accept-language", "user-agent", "connection"})
 _SECRET_HEADERS: Final = ("Cookie", "Authorization", "Proxy-Authorization")
+_LARGEST_BODY: Final = 1_000_000  # bytes; a stranger may send that much
+_LARGEST_MESSAGE: Final = 2_000_000  # bytes of a websocket's message
 _SWEEP_MS: Final = 500.0
 _TIDY_EVERY: Final = 1200  # sweeps
 _KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -63,8 +68,9 @@ class Gate:
 
     ``prefix`` is the path under which the site is shown, as given to Bokeh's server.
     ``public_url`` is the address people type; without it the site answers on loopback only.
-    ``secure`` (cookies over https only) follows from it. ``seconds`` is how long a provider may
-    take to answer.
+    ``secure`` (cookies over https only) follows from it. ``origins`` are further hosts (``host`` or
+    ``host:port``) whose pages may open a websocket. ``proxies`` are networks whose word about the client's address
+    is taken. ``seconds`` is how long a provider may take to answer.
     """
 
     def __init__(
@@ -79,6 +85,8 @@ class Gate:
         note: str = "",
         demo: Sequence[DemoPerson] = (),
         cookie: str = "ispyb_sid",
+        origins: Sequence[str] = (),
+        proxies: Sequence[str] = (),
         seconds: float = 10.0,
     ) -> None:
         if not providers:
@@ -99,6 +107,11 @@ class Gate:
         self.seconds = seconds
         self._public = origin_of(public_url) if public_url else None
         self.secure = _secure(public_url, secure)
+        self._origins = tuple(origins)
+        self._proxies = tuple(map(ipaddress.ip_network, proxies))
+        https = bool(public_url) and urlsplit(public_url or "").scheme == "https"
+        # This computer serves others, in the clear, under the same name.
+        self._headers = partial(PageSecurity, https=https and not is_loopback(urlsplit(public_url or "").netloc))
         self.cookie = f"__Host-{cookie}" if self.secure else cookie
         self.form_cookie = f"__Host-{cookie}_form" if self.secure else f"{cookie}_form"
         self.sockets = Sockets()
@@ -138,7 +151,8 @@ class Gate:
         coverage.only_loaded_components()
         coverage.require_gated(application, allow=allow)
         # First, so that it sees pages before they are compressed.
-        application.transforms.insert(0, PageSecurity)
+        application.transforms.insert(0, self._headers)  # type: ignore[arg-type]
+        coverage.limit_sizes(application, body=_LARGEST_BODY, message=_LARGEST_MESSAGE)
         self._installed.add(application)
 
     def stop(self) -> None:
@@ -193,6 +207,9 @@ class Gate:
             _refuse(handler, 401, "You are not signed in.")
             return None
         who = SignedIn(session.identity, session.session_hash)
+        if isinstance(handler, WebSocketHandler) and not self._own_socket(request):
+            log.warning("refused a websocket from a page of another site")
+            return None
         if isinstance(handler, WebSocketHandler) and not self.sockets.admit(handler, who):
             log.warning("refused a websocket to the page of another sign-in")
             _refuse(handler, 403, "This page was opened under another sign-in.")
@@ -214,7 +231,7 @@ class Gate:
             # Tornado has chosen this request's transforms already.
             transforms: Any = getattr(handler, "_transforms", None)
             if transforms is not None:
-                transforms.insert(0, PageSecurity(handler.request))
+                transforms.insert(0, self._headers(handler.request))
         if self._sweeper is None:
             # Not before: this is the server's loop, and a server of several processes has forked.
             self._sweeper = PeriodicCallback(self.sweep, _SWEEP_MS)
@@ -241,7 +258,7 @@ class Gate:
         old = self.session_id(handler)
         if old:
             await self.revoke(digest(old), "signed in anew")
-        address = handler.request.remote_ip or ""
+        address = self.address(handler)
         agent = handler.request.headers.get("User-Agent", "")
         begin = partial(self.store.begin, identity, address=address, agent=agent)
         session_id = await self.ask(begin)
@@ -297,11 +314,25 @@ class Gate:
 
     def own_page(self, handler: RequestHandler) -> bool:
         """Whether a page of this site sent the request (see `auth.origin.from_own_page`)."""
-        request = handler.request
+        return from_own_page(handler.request, self._own_origins(handler.request))
+
+    def address(self, handler: RequestHandler) -> str:
+        """The address of whoever asks."""
+        return client_address(handler.request, self._proxies)
+
+    def _own_origins(self, request: HTTPServerRequest) -> set[str]:
         origins = {self._public} if self._public else set()
         if is_loopback(request.host):
             origins.add(origin_of(f"{request.protocol}://{request.host}"))
-        return from_own_page(request, {origin for origin in origins if origin})
+        return origins
+
+    def _own_socket(self, request: HTTPServerRequest) -> bool:
+        """Whether a page that may do so opens this websocket, whatever the server itself was told to accept."""
+        origin = request.headers.get("Origin")
+        if origin is None or origin in self._own_origins(request):
+            return True  # no browser is without
+        host = urlsplit(origin).netloc
+        return any(match_host(host, pattern) for pattern in self._origins)
 
     def _set_cookie(self, handler: RequestHandler, name: str, value: str) -> None:
         handler.set_cookie(name, value, path="/", httponly=True, secure=self.secure, samesite="Lax")
@@ -328,7 +359,7 @@ class Gate:
 
     async def audit(self, handler: RequestHandler, kind: str, login: str = "", detail: str = "") -> None:
         """Add what happened to the audit trail."""
-        address = handler.request.remote_ip or ""
+        address = self.address(handler)
         await self.ask(self.store.record, kind, login=login, address=address, detail=detail)
 
     @staticmethod

@@ -1,11 +1,14 @@
 """Where a request comes from, and where a person may be sent."""
 
+import ipaddress
 import posixpath
 from collections.abc import Collection
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
 from tornado.httputil import HTTPServerRequest
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _LONGEST_NEXT: Final = 4000
@@ -61,6 +64,43 @@ def from_own_page(request: HTTPServerRequest, origins: Collection[str]) -> bool:
     if origin is not None:
         return origin in origins
     return site is not None
+
+
+def client_address(request: HTTPServerRequest, proxies: Collection[Network]) -> str:
+    """The address of whoever sent ``request``: the connection's own, or what trusted ``proxies`` say of it.
+
+    X-Forwarded-For is read from the right, and only as far as trusted proxies wrote it: what stands before that was
+    sent by a stranger.
+    """
+    address = _plain_address(request.remote_ip or "")
+    hops = [hop.strip() for line in request.headers.get_list("X-Forwarded-For") for hop in line.split(",")]
+    while hops and _within(address, proxies):
+        before = _plain_address(hops.pop())
+        if not before:
+            break
+        address = before
+    return address
+
+
+def neighbourhood(address: str) -> str:
+    """What attempts from ``address`` are counted under: a household of IPv6 has a whole /64 to choose from."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address
+
+
+def _plain_address(text: str) -> str:
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return ""
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def _within(address: str, networks: Collection[Network]) -> bool:
+    return bool(address) and any(ipaddress.ip_address(address) in network for network in networks)
 
 
 def _split(netloc: str) -> tuple[str | None, int | None]:

@@ -11,7 +11,7 @@ from tornado.web import HTTPError, RequestHandler
 from auth.gate import Gate, gate_of
 from auth.guard_script import guard_script
 from auth.identity import Identity
-from auth.origin import safe_next
+from auth.origin import neighbourhood, safe_next
 from auth.passwords import LONGEST
 from auth.providers import PasswordProvider, ProviderUnavailable
 from auth.records import Limit
@@ -184,7 +184,7 @@ class SignIn(PublicHandler):
     def _limits(self, provider: str, login: str) -> list[Limit]:
         return [
             Limit(f"account {provider} {login.casefold()}", _ACCOUNT_FREE),
-            Limit(f"address {self.request.remote_ip}", _ADDRESS_FREE),
+            Limit(f"address {neighbourhood(self.gate.address(self))}", _ADDRESS_FREE),
         ]
 
     def _show(self, status: int, wanted: str, *, login: str = "", failed: str = "", said: str = "") -> None:

@@ -195,6 +195,26 @@ def test_a_websocket_with_a_nonsense_token_is_refused(site: Dashboard, alice: Br
         site.socket(alice, token)
 
 
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost:1", "http://localhost.evil.example"]
+)
+def test_the_page_of_another_site_opens_no_websocket_whatever_the_server_accepts(
+    site: Dashboard, alice: Browser, origin: str
+) -> None:
+    site.server._tornado._websocket_origins = {"*:*"}  # as with --allow-websocket-origin "*"
+    with pytest.raises(HTTPClientError, match="403"):
+        site.socket(alice, alice.token(), Origin=origin)
+    assert site.socket(alice, alice.token()) is not None
+
+
+def test_a_message_beyond_all_measure_ends_that_websocket_and_no_other(site: Dashboard, alice: Browser) -> None:
+    loud, calm = site.socket(alice, alice.token()), site.socket(alice, alice.token())
+    site.in_loop(lambda: loud.write_message("x" * 3_000_000))
+    assert site.closing(loud) == 1009
+    site.store.revoke_person("people", "id-alice", "signed out")
+    assert site.closing(calm) == 4401, "it was still open"
+
+
 def test_a_page_cannot_be_opened_under_an_id_somebody_chose(site: Dashboard, alice: Browser) -> None:
     assert alice.get("/app?bokeh-session-id=chosen-by-bob").status == 403
     assert alice.get(f"/app?bokeh-token={alice.token()}").status == 403
@@ -268,6 +288,14 @@ def test_a_site_under_a_prefix_is_gated_there(tmp_path: Path) -> None:
         assert browser.get("/app").status == 200
         assert browser.fetch("/auth/guard.js").text.count('"/lens"') == 1
         assert site.browser().sign_in("alice", wanted="/app").location == "/lens/"
+
+
+def test_browsers_that_saw_the_site_over_https_never_ask_it_in_the_clear(tmp_path: Path) -> None:
+    with dashboard(tmp_path, public_url="https://lens.example") as site:
+        for path in ("/login", "/app", "/static/js/bokeh.min.js"):
+            assert site.browser().get(path).headers["Strict-Transport-Security"].startswith("max-age=")
+    with dashboard(tmp_path, public_url="https://localhost:5006") as site:
+        assert "Strict-Transport-Security" not in site.browser().get("/login").headers
 
 
 def test_https_makes_the_cookies_secure(site: Dashboard) -> None:

@@ -1,9 +1,11 @@
 """Where a person may be sent, and where a request comes from."""
 
+from ipaddress import ip_network
+
 import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
-from auth.origin import from_own_page, is_loopback, origin_of, safe_next
+from auth.origin import client_address, from_own_page, is_loopback, neighbourhood, origin_of, safe_next
 
 _ELSEWHERE = [
     "",
@@ -105,3 +107,34 @@ def test_loopback_is_known_by_its_names() -> None:
 def test_an_origin_is_written_as_browsers_write_it() -> None:
     assert origin_of("https://Lens.Example:443/path") == "https://lens.example"
     assert origin_of("http://[::1]:5006/") == "http://[::1]:5006"
+
+
+@pytest.mark.parametrize(
+    ("connection", "forwarded", "client"),
+    [
+        ("10.0.0.7", "1.2.3.4", "1.2.3.4"),
+        ("10.0.0.7", "6.6.6.6, 1.2.3.4", "1.2.3.4"),
+        ("10.0.0.7", "6.6.6.6, 1.2.3.4, 10.0.0.8", "1.2.3.4"),
+        ("::ffff:10.0.0.7", "2001:db8::1", "2001:db8::1"),
+        ("10.0.0.7", "10.0.0.8", "10.0.0.8"),
+        ("10.0.0.7", "6.6.6.6, unknown", "10.0.0.7"),
+        ("10.0.0.7", None, "10.0.0.7"),
+        ("1.2.3.4", "10.0.0.7", "1.2.3.4"),
+        ("", "1.2.3.4", ""),
+    ],
+)
+def test_only_a_trusted_proxy_says_where_a_request_comes_from(
+    connection: str, forwarded: str | None, client: str
+) -> None:
+    headers = HTTPHeaders({"Host": "lens.example"} | ({"X-Forwarded-For": forwarded} if forwarded else {}))
+    line = RequestStartLine("GET", "/", "HTTP/1.1")
+    request = HTTPServerRequest(start_line=line, headers=headers)
+    request.remote_ip = connection
+    assert client_address(request, [ip_network("10.0.0.0/24")]) == client
+    assert client_address(request, []) in {connection, "10.0.0.7"}, "nobody is trusted unless set"
+
+
+def test_attempts_are_counted_by_household() -> None:
+    assert neighbourhood("2001:db8::1") == neighbourhood("2001:db8::ffff:2") != neighbourhood("2001:db8:0:1::1")
+    assert neighbourhood("10.0.0.1") != neighbourhood("10.0.0.2")
+    assert neighbourhood("") == ""

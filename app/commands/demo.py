@@ -51,7 +51,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         site=dataclasses.replace(settings.site, name="ISPyB Lens", demo=True),
         database=dataclasses.replace(settings.database, url=make_url(made.url), replica_url=None),
         store=dataclasses.replace(settings.store, url=make_url(f"sqlite:///{folder / 'lens.sqlite'}")),
-        server=dataclasses.replace(settings.server, address="127.0.0.1", port=port, prefix="", public_url=""),
+        server=dataclasses.replace(
+            settings.server, address="127.0.0.1", port=port, prefix="", public_url="", certificate="", key=""
+        ),
         login=dataclasses.replace(settings.login, providers=ACCOUNTS_ONLY),
         access=dataclasses.replace(
             settings.access, beamline_groups=made.rights.beamlines, everything=tuple(sorted(made.rights.everything))

@@ -39,11 +39,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         workers.end()
         shared.close()
         return 0
-    if workers is not None:
-        workers.join(server)
     if workers is None or task_id() == 0:
-        address = f"http://{settings.server.address}:{settings.server.port}{settings.server.prefix}/"
-        print(f"ISPyB Lens: {settings.server.public_url or address}", flush=True)
+        scheme = "https" if settings.server.certificate else "http"
+        address = f"{scheme}://{settings.server.address}:{settings.server.port}{settings.server.prefix}"
+        print(f"ISPyB Lens: {settings.server.public_url or address}/", flush=True)
     try:
         server.run_until_shutdown()
     finally:

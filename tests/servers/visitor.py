@@ -13,5 +13,5 @@ if _NAME not in sys.modules:
     sys.modules[_NAME] = importlib.util.module_from_spec(_spec)
     _spec.loader.exec_module(sys.modules[_NAME])
 
-sys.modules[_NAME]._SECONDS = 20.0  # type: ignore[attr-defined]
+sys.modules[_NAME]._SECONDS = 60.0  # type: ignore[attr-defined]
 Visitor = sys.modules[_NAME].Visitor
