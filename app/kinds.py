@@ -87,6 +87,18 @@ def file_path() -> Kind:
     return Kind("an absolute path without ..", read)
 
 
+def checked(words: str, accept: Callable[[str], bool]) -> Kind:
+    """Text that ``accept`` agrees to."""
+
+    def read(value: object) -> str:
+        found = _text(value)
+        if not accept(found):
+            raise Wrong
+        return found
+
+    return Kind(words, read)
+
+
 def number(low: float, high: float, unit: str) -> Kind:
     """A number from ``low`` to ``high``, both included."""
 

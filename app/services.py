@@ -47,7 +47,10 @@ def services(settings: Settings, files: Files | None = None) -> Services:
     database = settings.database
     url = database.replica_url or settings.ispyb_url()
     source = Source(
-        url.render_as_string(hide_password=False), statement_seconds=database.statement_seconds, pool=database.pool
+        url.render_as_string(hide_password=False),
+        statement_seconds=database.statement_seconds,
+        pool=database.pool,
+        choices={"mx.best": settings.results.best},
     )
     if files is None:
         files = Files(tuple(Path(root) for root in settings.files.roots), settings.files.map)

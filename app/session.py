@@ -37,6 +37,7 @@ def open_session(shared: Services) -> Shell:
         prefix=prefix,
         last_here=_last_here(shared, identity),
         shared=shared.shared,
+        files=shared.files,
     )
     shell = Shell(
         on_go=lambda search, pop: page.followed(search, pop),

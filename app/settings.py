@@ -20,6 +20,7 @@ from app import kinds, provider_settings
 from app.kinds import Kind, Wrong
 from app.provider_kinds import ProviderSettings, loopback
 from app.provider_settings import ACCOUNTS_ONLY
+from data.techniques.mx.rule import METRICS, SHELLS, rule_from
 
 PREFIX = "ISPYB_LENS_"
 DEFAULT_FILE = "ispyb-lens.toml"
@@ -41,6 +42,10 @@ def _setting(kind: Kind, doc: str, default: object, shown: str | None = None) ->
     return field(default=default, metadata=metadata)
 
 
+_RULE = (
+    f"a statistic and a shell such as high,overall or symmetry,cc_half,outer (statistics: {', '.join(METRICS)}; "
+    f"shells: {', '.join(SHELLS)})"
+)
 _DIRECTORIES = "a list of absolute paths without .."
 _DATABASE = "a database URL such as mysql+pymysql://user:password@host/ispyb"
 
@@ -173,6 +178,18 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Results:
+    """How the results of pipelines are compared."""
+
+    best: str = _setting(
+        kinds.checked(_RULE, lambda text: str(rule_from(text)) == text),
+        "By which rule the best result of an MX collection is chosen, where a person chooses no other: "
+        "`symmetry,` to prefer the highest symmetry, a statistic, a shell.",
+        "high,overall",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Live:
     """How quickly news arrives."""
 
@@ -201,6 +218,7 @@ class Settings:
     login: Login = Login()
     files: FileSettings = FileSettings()
     access: Access = Access()
+    results: Results = Results()
     live: Live = Live()
     log: Log = Log()
 

@@ -10,6 +10,7 @@ from data.query import Query, Record
 from data.schema.settle import Settlement
 from data.scope import Scope
 from data.source import Source
+from data.techniques.mx.rule import Rule, rule_from
 
 
 class Reader:
@@ -27,6 +28,11 @@ class Reader:
     def settlement(self) -> Settlement:
         """What the site's schema lacks."""
         return self._source.settlement
+
+    @property
+    def rule(self) -> Rule:
+        """How the site chooses the best result of a collection."""
+        return rule_from(self._source.choices.get("mx.best"))
 
     def rows(self, query: Query) -> Sequence[Record]:
         """All rows that this Scope may see. Raises Unavailable, TooSlow."""

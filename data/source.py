@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
@@ -46,11 +46,15 @@ def driver(url: str) -> URL:
 class Source:
     """One ISPyB, read-only. Connects when first asked, and again after the database was away.
 
-    ``statement_seconds`` bounds each statement; ``pool`` bounds the connections of this process.
+    ``statement_seconds`` bounds each statement; ``pool`` bounds the connections of this process. ``choices``: what the
+    site has decided about how its data are read, by name: ``mx.best``, a Rule as text.
     """
 
-    def __init__(self, url: str, *, statement_seconds: float = 5, pool: int = 6) -> None:
+    def __init__(
+        self, url: str, *, statement_seconds: float = 5, pool: int = 6, choices: Mapping[str, str] | None = None
+    ) -> None:
         self._limit = statement_seconds
+        self.choices: Mapping[str, str] = choices or {}
         self.engine = _engine(driver(url), statement_seconds, pool)
         self._settlement: Settlement | None = None
         self._lock = threading.Lock()

@@ -1,30 +1,24 @@
 """Sorting, filtering, searching and paging: every column of every list, on every database."""
 
-import itertools
-import random
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ispyb import DATABASES, Facility, at, fill, shared, writer
+from ispyb import DATABASES, Facility, at, shared
 from sqlalchemy import create_engine, select, text
 
-from data import schema as s
 from data.core import proposals, visits
 from data.core.status import state, status, status_of_collection
 from data.lists import Asked, Field, Page, conditions, understood, valid
 from data.reader import Reader
 from data.schema import Collection
-from data.source import Source
 from data.techniques import experiments, spots
 from data.techniques.collections import of_visit
 from data.techniques.em import queries as em
 from data.techniques.mx import queries as mx
-from data.techniques.mx.best import best, best_results, fraction, percent
+from data.techniques.mx.best import fraction, percent
 from data.techniques.ssx import queries as ssx
 
 Ask = Callable[[Reader, Asked], Page]
@@ -261,47 +255,6 @@ def test_choices_are_whole_words_or_one_of_several(tiny: Facility) -> None:
 
 
 # ---- rules that are there twice -------------------------------------------------------------------------------------
-
-
-def test_the_best_result_is_the_same_in_sql_and_in_python(tmp_path: Path) -> None:
-    """On results made at random, with many equal values, absent ones and useless limits."""
-    url = f"sqlite:///{tmp_path / 'best.db'}"
-    write = writer(url)
-    fill(write)
-    chance, made = random.Random(5), {}
-    with write.engine.begin() as connection:
-        rows = replace(write, open=connection)
-        for key, collection in zip(
-            itertools.count(100), [1003] * 6 + [1004] * 40 + [1002] * 5 + [1005] * 30, strict=False
-        ):
-            row = {
-                "state": chance.choice([("1", "ok"), ("SUCCESS", "ok"), ("0", "failed"), (None, "running")]),
-                "high": chance.choice([1.5, 1.5, 1.6, 2.0, None, 0.0, -1.0]),
-                "completeness": chance.choice([99.0, 99.0, 98.0, None]),
-            }
-            rows.add(s.Program, program_id=key, status=row["state"][0])
-            rows.add(s.Integration, integration_id=key, collection_id=collection, program_id=key)
-            rows.add(s.ScalingHasIntegration, id=key, integration_id=key, scaling_id=key)
-            rows.add(s.Scaling, scaling_id=key)
-            rows.add(
-                s.Statistics,
-                id=key * 10,
-                scaling_id=key,
-                shell="overall",
-                high=row["high"],
-                completeness=row["completeness"],
-            )
-            rows.add(s.Statistics, id=key * 10 + 1, scaling_id=key, shell="outerShell", high=0.5, completeness=100.0)
-            made.setdefault(collection, []).append(row | {"state": row["state"][1], "scaling_id": key})
-    source = Source(url)
-    reader = Facility("sqlite", source).reader("bob")
-    by_sql = {
-        row.collection_id: row.scaling_id for visit in (11, 12) for row in reader.rows(select(best_results(visit)))
-    }
-    source.close()
-    by_python = {key: found["scaling_id"] for key, rows in made.items() if (found := best(rows))}
-    assert len(by_python) >= 3
-    assert {key: by_sql.get(key) for key in made} == {key: by_python.get(key) for key in made}
 
 
 @pytest.mark.parametrize(

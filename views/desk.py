@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from data.images.files import Files
 from data.live.shared import Shared
 from data.reader import Reader
 from views.place import ListPlace, Place, to_query
@@ -57,6 +58,7 @@ class Desk:
     now: Callable[[], datetime] = datetime.now
     last_here: datetime | None = None
     shared: Shared = field(default_factory=Shared)
+    files: Files = field(default_factory=lambda: Files(()))
     head: Callable[[str, Sequence[Crumb]], None] = lambda title, crumbs: None
     relist: Callable[[ListPlace], None] = lambda listing: None
     redraw: Callable[[], None] = lambda: None

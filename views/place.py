@@ -5,6 +5,7 @@ fails: a part that cannot be used is dropped and the rest opens.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -12,9 +13,12 @@ _NAME = re.compile(r"^[A-Za-z]{1,8}\d{1,10}$")
 _VISIT = re.compile(r"^([A-Za-z]{1,8}\d{1,10})-(\d{1,6})$")
 _KEY = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
 _LONGEST = 200
+_LONGEST_VIEW = 2000
 _MOST = 60
 
-PAGES = ("home", "proposals", "proposal", "visit", "collection")
+PAGES = ("home", "proposals", "proposal", "visit", "collection", "processing", "results", "cells", "table1")
+# Pages that the link names as a tab of what they are about.
+_OF_COLLECTION, _OF_VISITS = {"processing"}, {"results", "cells"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class ListPlace:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is looked at. ``page`` says which of the others count."""
+    """What is looked at. ``page`` says which of the others count; ``view``: what a page keeps of its own."""
 
     page: str = "home"
     proposal: str | None = None
@@ -40,11 +44,21 @@ class Place:
     collection: int | None = None
     image: int | None = None
     listing: ListPlace = field(default_factory=ListPlace)
+    view: tuple[tuple[str, str], ...] = ()
 
     @property
     def visit_name(self) -> str | None:
         """``mx415-3``."""
         return f"{self.proposal}-{self.visit}" if self.proposal and self.visit is not None else None
+
+    def seen(self, key: str) -> str | None:
+        """What the link says of ``key`` of the page's own."""
+        return dict(self.view).get(key)
+
+    def seeing(self, **changed: str | None) -> "Place":
+        """The same place with these of its own; None drops one."""
+        kept = {key: text for key, text in {**dict(self.view), **changed}.items() if text}
+        return replace(self, view=tuple(sorted(kept.items())))
 
     def same_list(self, other: "Place") -> bool:
         """Whether both show the same list, however it is ordered."""
@@ -71,6 +85,21 @@ def collection(number: int, image: int | None = None) -> Place:
     return Place("collection", collection=number, image=image)
 
 
+def processing(number: int) -> Place:
+    """The results of one collection, compared."""
+    return Place("processing", collection=number)
+
+
+def results(name: str, number: int | None = None, page: str = "results", **view: str | None) -> Place:
+    """The best results of a visit, or of a proposal; ``page`` cells: their cells in clusters."""
+    return Place(page, proposal=name, visit=number).seeing(**view)
+
+
+def table1(scalings: Sequence[int]) -> Place:
+    """Table 1 of these results."""
+    return Place("table1").seeing(results=",".join(map(str, scalings)))
+
+
 def to_query(place: Place) -> str:
     """The query string of ``place`` with its question mark; empty for home."""
     pairs: list[tuple[str, str]] = []
@@ -84,6 +113,14 @@ def to_query(place: Place) -> str:
         pairs.append(("collection", str(place.collection)))
         if place.image is not None:
             pairs.append(("image", str(place.image)))
+    elif place.page in _OF_COLLECTION and place.collection is not None:
+        pairs += [("collection", str(place.collection)), ("tab", place.page)]
+    elif place.page in _OF_VISITS and place.visit_name:
+        pairs += [("visit", place.visit_name), ("tab", place.page)]
+    elif place.page in _OF_VISITS and place.proposal:
+        pairs += [("proposal", place.proposal), ("tab", place.page)]
+    elif place.page == "table1":
+        pairs.append(("page", "table1"))
     if place.tab and place.page in {"proposal", "visit", "collection"}:
         pairs.append(("tab", place.tab))
     listing = place.listing
@@ -96,6 +133,7 @@ def to_query(place: Place) -> str:
         pairs.append(("columns", ",".join(listing.columns)))
     if listing.cards:
         pairs.append(("as", "cards"))
+    pairs += [(f"v.{key}", text) for key, text in place.view]
     return f"?{urlencode(pairs, quote_via=quote, safe=',.-')}" if pairs else ""
 
 
@@ -103,17 +141,23 @@ def from_query(search: str) -> Place:
     """The place that a query string names, whatever somebody typed there."""
     given = dict(parse_qsl(search.removeprefix("?")[:8000], max_num_fields=200, separator="&"))
     tab = given.get("tab") if _KEY.match(given.get("tab", "")) else None
-    place = Place(tab=tab, listing=_listing(given))
+    place = Place(tab=tab, listing=_listing(given), view=_view(given))
     number = _whole(given.get("collection"))
     stay = _VISIT.match(given.get("visit", ""))
+    if number is not None and tab in _OF_COLLECTION:
+        return replace(place, page=tab, collection=number, tab=None)
     if number is not None:
         return replace(place, page="collection", collection=number, image=_whole(given.get("image")))
+    if stay and tab in _OF_VISITS:
+        return replace(place, page=tab, proposal=stay[1], visit=int(stay[2]), tab=None)
     if stay:
         return replace(place, page="visit", proposal=stay[1], visit=int(stay[2]))
+    if _NAME.match(given.get("proposal", "")) and tab in _OF_VISITS:
+        return replace(place, page=tab, proposal=given["proposal"], tab=None)
     if _NAME.match(given.get("proposal", "")):
         return replace(place, page="proposal", proposal=given["proposal"])
-    if given.get("page") == "proposals":
-        return replace(place, page="proposals", tab=None)
+    if given.get("page") in {"proposals", "table1"}:
+        return replace(place, page=given["page"], tab=None)
     return Place()
 
 
@@ -132,6 +176,11 @@ def _listing(given: dict[str, str]) -> ListPlace:
         columns=tuple(name for name in given.get("columns", "").split(",") if _KEY.match(name))[:_MOST],
         cards=given.get("as") == "cards",
     )
+
+
+def _view(given: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    found = {name[2:]: text for name, text in given.items() if name.startswith("v.") and _KEY.match(name[2:]) and text}
+    return tuple(sorted((key, text[:_LONGEST_VIEW]) for key, text in found.items()))[:_MOST]
 
 
 def _whole(text: str | None) -> int | None:

@@ -36,12 +36,13 @@ from data.schema import (
 from data.techniques.collections import energy, micrometres, protein_name, runs_of, tidy
 from data.techniques.em.queries import movies_of
 from data.techniques.experiments import kind, technique
-from data.techniques.mx.best import best, fraction, percent
+from data.techniques.mx.best import best
+from data.techniques.mx.rule import Rule
+from data.techniques.mx.shells import STORED, same_units
 
 Row = dict[str, Any]
 
 _BLOCK = 100_000
-_SHELLS = {"overall": "overall", "innershell": "inner", "outershell": "outer"}
 _OWN = tuple(
     attribute.key
     for attribute in Collection.__mapper__.column_attrs
@@ -147,11 +148,11 @@ def visit_of(reader: Reader, collection_id: int) -> int:
     return int(reader.one(query, "This collection").visit_id)
 
 
-def processings(reader: Reader, collection_id: int) -> list[Row]:
+def processings(reader: Reader, collection_id: int, rule: Rule | None = None) -> list[Row]:
     """What pipelines made of a collection: a row for each result, and one for each run without any. Four statements.
 
     ``status`` ok, failed or running; ``overall``, ``inner``, ``outer``: statistics of a shell or None, R values in
-    percent, CC1/2 as a fraction; ``best`` marks the best result by the rule of ``mx.best``, which comes first.
+    percent, CC1/2 as a fraction; ``best`` marks the best result by ``rule``, else by the site's, which comes first.
     """
     visit_id = visit_of(reader, collection_id)
     programs = reader.rows(runs_of(visit_id, [collection_id], _PROGRAM))
@@ -167,21 +168,10 @@ def processings(reader: Reader, collection_id: int) -> list[Row]:
         for result in results.get(program.program_id, [None]):
             values: Row = dict.fromkeys(_RESULT) if result is None else {key: getattr(result, key) for key in _RESULT}
             own = shells.get(values["scaling_id"] or 0, {})
-            rows.append(base | values | {name: own.get(name) for name in _SHELLS.values()})
-    candidates = [
-        {
-            "row": row,
-            "state": row["status"],
-            "high": row["overall"]["high"],
-            "completeness": row["overall"]["completeness"],
-            "scaling_id": row["scaling_id"],
-        }
-        for row in rows
-        if row["overall"] is not None
-    ]
-    chosen = best(candidates)
+            rows.append(base | values | {name: own.get(name) for name in STORED.values()})
+    chosen = best(rows, rule or reader.rule)
     for one in rows:
-        one["best"] = chosen is not None and chosen["row"] is one
+        one["best"] = chosen is one
     order = {"ok": 0, "running": 1, "failed": 2}
     return sorted(rows, key=lambda one: (not one["best"], order[one["status"]], -one["program_id"]))
 
@@ -263,26 +253,12 @@ def _shells(reader: Reader, visit_id: int, collection_id: int, scalings: list[in
     )
     found: dict[int, dict[str, Row]] = {}
     for row in reader.rows(query):
-        shell = _SHELLS.get((row.shell or "").lower())
+        shell = STORED.get((row.shell or "").lower())
         if shell is not None:
             found.setdefault(row.scaling_id, {})[shell] = {key: getattr(row, key) for key in _STATISTICS}
     for shells in found.values():
-        _same_units(shells)
+        same_units(shells)
     return found
-
-
-def _same_units(shells: dict[str, Row]) -> None:
-    """R values in percent and CC1/2 as a fraction; the overall shell says which unit the pipeline used."""
-    for key, wanted in (("r_merge", percent), ("r_meas", percent), ("r_pim", percent), ("cc_half", fraction)):
-        told = shells.get("overall", {}).get(key)
-        if told is None:
-            told = next((shell[key] for shell in shells.values() if shell[key] is not None), None)
-        if told is None or not told:
-            continue
-        factor = (wanted(told) or told) / told
-        for shell in shells.values():
-            if shell[key] is not None:
-                shell[key] = float(f"{shell[key] * factor:.7g}")
 
 
 def attachments(reader: Reader, collection_id: int) -> list[Row]:

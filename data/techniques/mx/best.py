@@ -1,13 +1,10 @@
-"""Which result of a collection is the best one.
-
-Of the results of successful programs that state an overall high-resolution limit: the one with the highest resolution;
-of equals the more complete, then the newer. The rule is there twice, for SQL and for rows; a test holds them together.
-"""
+"""Which result of a collection is the best one, by a ``Rule``: for rows and for SQL; a test holds them together."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, Subquery, case, func, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, select
+from sqlalchemy.orm import aliased
 
 from data.core.status import OK
 from data.schema import (
@@ -21,61 +18,97 @@ from data.schema import (
     Statistics,
     Visit,
 )
+from data.techniques.mx.rule import FRACTION, METRICS, PERCENT, Rule
+from data.techniques.mx.shells import fraction, fraction_of, in_one_unit, percent, percent_of
+from data.techniques.mx.symmetry import operators, operators_of
 
-_PERCENT = 1.5
-"""Above this a CC1/2 or an R value is in percent: overall, R is neither below 1.5 % nor above 150 %."""
+__all__ = ["Rule", "best", "best_results", "fraction", "fraction_of", "percent", "percent_of", "rank", "ranked"]
 
 Row = TypeVar("Row", bound=dict[str, Any])
 
+PLAIN = Rule()
+INNER, OUTER = aliased(Statistics, name="inner_shell"), aliased(Statistics, name="outer_shell")
+_STORED = {"inner": (INNER, "innerShell"), "outer": (OUTER, "outerShell")}
 
-def best(results: Iterable[Row]) -> Row | None:
-    """The best of the results of one collection; each with ``state``, ``high``, ``completeness``, ``scaling_id``.
 
-    ``state`` is ok, failed or running; ``high`` and ``completeness`` are those of the overall shell, or None.
+def best(results: Iterable[Row], rule: Rule = PLAIN) -> Row | None:
+    """The best of the results of one collection, or of any others that are to be compared.
+
+    Each has ``status`` (ok, failed or running), ``space_group``, ``scaling_id``, and ``overall``, ``inner`` and
+    ``outer``: the statistics of a shell in one unit, or None.
     """
-    fit = [row for row in results if row["state"] == "ok" and row["high"] is not None and row["high"] > 0]
-    return min(fit, key=_rank, default=None)
+    return min((row for row in results if fit(row)), key=lambda row: rank(row, rule), default=None)
 
 
-def _rank(row: Row) -> tuple[float, bool, float, int]:
-    completeness = row["completeness"]
-    return row["high"], completeness is None, -(completeness or 0.0), -row["scaling_id"]
+def fit(row: Row) -> bool:
+    """Whether a result can be the best: of a successful program, with an overall high-resolution limit."""
+    high = (row["overall"] or {}).get("high")
+    return row["status"] == "ok" and high is not None and high > 0
 
 
-def _order() -> tuple[Any, ...]:
+def rank(row: Row, rule: Rule = PLAIN) -> tuple[float, ...]:
+    """What orders results, the best first."""
+    value = (row.get(rule.shell) or {}).get(rule.metric)
+    if value is not None and rule.metric in (*FRACTION, *PERCENT):
+        value = round(value, 6 if rule.metric in FRACTION else 4)
+    less = METRICS[rule.metric][1]
+    completeness = row["overall"].get("completeness")
     return (
-        Statistics.high,
+        -operators(row["space_group"]) if rule.symmetry else 0,
+        value is None,
+        0.0 if value is None else value if less else -value,
+        completeness is None,
+        -(completeness or 0.0),
+        -row["scaling_id"],
+    )
+
+
+def _order(rule: Rule) -> tuple[Any, ...]:
+    shell = Statistics if rule.shell == "overall" else _STORED[rule.shell][0]
+    value = in_one_unit(rule.metric, getattr(shell, rule.metric), getattr(Statistics, rule.metric))
+    return (
+        *((operators_of(AutoProc.space_group).desc(),) if rule.symmetry else ()),
+        *((value.is_(None),) if rule != PLAIN else ()),
+        value if METRICS[rule.metric][1] else value.desc(),
         Statistics.completeness.is_(None),
         Statistics.completeness.desc(),
         Scaling.scaling_id.desc(),
     )
 
 
-def best_results(visit_id: int, ids: Sequence[int] | None = None) -> Subquery:
+def best_results(visit_id: int, ids: Sequence[int] | None = None, rule: Rule = PLAIN) -> Subquery:
     """The best result of each collection of a visit, or of those of ``ids``: one row for each that has one."""
-    ranked = _ranked(visit_id, ids).subquery("ranked")
-    return select(*(column for column in ranked.c if column.key != "place")).where(ranked.c.place == 1).subquery("best")
+    columns = (
+        Program.name.label("pipeline"),
+        AutoProc.space_group.label("space_group"),
+        *(getattr(AutoProc, f"cell_{name}").label(f"cell_{name}") for name in _CELL),
+        Statistics.low.label("resolution_low"),
+        Statistics.high.label("resolution_high"),
+        percent_of(Statistics.r_meas).label("r_meas"),
+        fraction_of(Statistics.cc_half).label("cc_half"),
+        Statistics.completeness.label("completeness"),
+        Statistics.i_over_sigma.label("i_over_sigma"),
+    )
+    query = ranked(columns, rule).where(Visit.visit_id == visit_id)
+    found = (query if ids is None else query.where(Collection.collection_id.in_(ids))).subquery("ranked")
+    return select(*(column for column in found.c if column.key != "place")).where(found.c.place == 1).subquery("best")
 
 
-def _ranked(visit_id: int, ids: Sequence[int] | None) -> Select[*tuple[Any, ...]]:
-    place = func.row_number().over(partition_by=Integration.collection_id, order_by=_order())
+_CELL = ("a", "b", "c", "alpha", "beta", "gamma")
+
+
+def ranked(columns: Sequence[Any], rule: Rule, shells: bool = False) -> Select[*tuple[Any, ...]]:
+    """Every result that can be the best, with its ``place`` among those of its collection, 1 for the best.
+
+    Over Visit, Group, Collection, Integration, Program, Scaling, Statistics (of the overall shell) and AutoProc, and
+    INNER and OUTER with ``shells`` or where the rule needs one; ``collection_id`` and ``scaling_id`` come on top of
+    ``columns``.
+    """
+    place = func.row_number().over(partition_by=Integration.collection_id, order_by=_order(rule))
     query = (
         select(
             Integration.collection_id.label("collection_id"),
-            Program.name.label("pipeline"),
-            AutoProc.space_group.label("space_group"),
-            AutoProc.cell_a.label("cell_a"),
-            AutoProc.cell_b.label("cell_b"),
-            AutoProc.cell_c.label("cell_c"),
-            AutoProc.cell_alpha.label("cell_alpha"),
-            AutoProc.cell_beta.label("cell_beta"),
-            AutoProc.cell_gamma.label("cell_gamma"),
-            Statistics.low.label("resolution_low"),
-            Statistics.high.label("resolution_high"),
-            percent_of(Statistics.r_meas).label("r_meas"),
-            fraction_of(Statistics.cc_half).label("cc_half"),
-            Statistics.completeness.label("completeness"),
-            Statistics.i_over_sigma.label("i_over_sigma"),
+            *columns,
             Scaling.scaling_id.label("scaling_id"),
             place.label("place"),
         )
@@ -88,26 +121,13 @@ def _ranked(visit_id: int, ids: Sequence[int] | None) -> Select[*tuple[Any, ...]
         .join(Scaling, Scaling.scaling_id == ScalingHasIntegration.scaling_id)
         .join(Statistics, Statistics.scaling_id == Scaling.scaling_id)
         .outerjoin(AutoProc, AutoProc.auto_proc_id == Scaling.auto_proc_id)
-        .where(Visit.visit_id == visit_id, Program.status.in_(OK), Statistics.shell == "overall", Statistics.high > 0)
+        .where(*_fit())
     )
-    return query if ids is None else query.where(Collection.collection_id.in_(ids))
+    for name, (other, stored) in _STORED.items():
+        if shells or rule.shell == name:
+            query = query.outerjoin(other, and_(other.scaling_id == Scaling.scaling_id, other.shell == stored))
+    return query
 
 
-def fraction(value: float | None) -> float | None:
-    """A CC1/2 as a fraction, from a fraction or percent."""
-    return value / 100 if value is not None and value > _PERCENT else value
-
-
-def percent(value: float | None) -> float | None:
-    """An R value in percent, from a fraction or percent."""
-    return value * 100 if value is not None and value <= _PERCENT else value
-
-
-def fraction_of(column: Any) -> ColumnElement[float]:
-    """``fraction`` as an expression."""
-    return case((column > _PERCENT, column / 100.0), else_=column)
-
-
-def percent_of(column: Any) -> ColumnElement[float]:
-    """``percent`` as an expression."""
-    return case((column <= _PERCENT, column * 100.0), else_=column)
+def _fit() -> tuple[ColumnElement[bool], ...]:
+    return Program.status.in_(OK), Statistics.shell == "overall", Statistics.high > 0

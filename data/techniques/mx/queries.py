@@ -25,7 +25,8 @@ from data.techniques.collections import (
     tidy,
     with_sample,
 )
-from data.techniques.mx.best import best_results
+from data.techniques.mx.best import PLAIN, best_results
+from data.techniques.mx.rule import Rule
 
 EXPERIMENTS = experiments.MX
 """Types of experiment; unknown and absent ones are MX too (see ``experiments``)."""
@@ -47,9 +48,9 @@ _BEST_NUMBERS = (
 _BEST = ("pipeline", "space_group", *_BEST_NUMBERS)
 
 
-def fields(visit_id: int, now: datetime) -> tuple[tuple[Field, ...], Joins]:
+def fields(visit_id: int, now: datetime, rule: Rule = PLAIN) -> tuple[tuple[Field, ...], Joins]:
     """The columns of the list, and the joins that some of them stand on."""
-    best = best_results(visit_id)
+    best = best_results(visit_id, rule=rule)
     runs = run_counts(visit_id).subquery("counts")
     quality = spots.summed(visit_id).subquery("quality")
     listed = (
@@ -83,7 +84,7 @@ def collections(
 
     ``before``: continue below this id (own order only). ``total`` is None in the list's own order: see ``count``.
     """
-    listed, joins = ((), {}) if asked.plain else fields(visit_id, datetime.now())
+    listed, joins = ((), {}) if asked.plain else fields(visit_id, datetime.now(), reader.rule)
     page = page_ids(reader, "mx", visit_id, listed, joins, asked, offset, limit, before)
     return Page(_rows(reader, visit_id, page.ids), page.total, page.done)
 
@@ -118,7 +119,7 @@ def _rows(reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
 
 def add_best(reader: Reader, visit_id: int, rows: dict[int, Row]) -> None:
     """Set ``best_*`` of each row. One statement."""
-    best = best_results(visit_id, list(rows))
+    best = best_results(visit_id, list(rows), reader.rule)
     found = {row.collection_id: row for row in reader.rows(select(best))}
     for key, row in rows.items():
         result = found.get(key)

@@ -26,8 +26,9 @@ from data.techniques.collections import (
     tidy,
     with_sample,
 )
-from data.techniques.mx.best import best_results
+from data.techniques.mx.best import PLAIN, best_results
 from data.techniques.mx.queries import add_best, add_runs
+from data.techniques.mx.rule import Rule
 
 EXPERIMENTS = experiments.SSX
 
@@ -135,9 +136,9 @@ def _measured(visit_id: int, ids: Sequence[int] | None = None) -> tuple[tuple[Fi
     return listed, joins
 
 
-def fields(visit_id: int, now: datetime) -> tuple[tuple[Field, ...], Joins]:
+def fields(visit_id: int, now: datetime, rule: Rule = PLAIN) -> tuple[tuple[Field, ...], Joins]:
     """The columns of the list, and the joins that some of them stand on."""
-    best = best_results(visit_id)
+    best = best_results(visit_id, rule=rule)
     runs = run_counts(visit_id).subquery("counts")
     quality = spots.summed(visit_id).subquery("quality")
     (stated, *others), measured_joins = _measured(visit_id)
@@ -179,7 +180,7 @@ def collections(
 
     ``before``: continue below this id (own order only). ``total`` is None in the list's own order: see ``count``.
     """
-    listed, joins = ((), {}) if asked.plain else fields(visit_id, datetime.now())
+    listed, joins = ((), {}) if asked.plain else fields(visit_id, datetime.now(), reader.rule)
     page = page_ids(reader, "ssx", visit_id, listed, joins, asked, offset, limit, before)
     return Page(_rows(reader, visit_id, page.ids), page.total, page.done)
 
