@@ -1,6 +1,7 @@
 """Who is asking, and the only place to learn it from: the request that passed the gate."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from bokeh.io import curdoc
@@ -36,6 +37,17 @@ class Identity:
         return f"{self.provider}:{self.subject}"
 
 
+def identity_text(identity: Identity) -> str:
+    """An identity as JSON, to be stored."""
+    return json.dumps(asdict(identity), ensure_ascii=False)
+
+
+def identity_from(text: str) -> Identity:
+    """The identity that `identity_text` wrote."""
+    fields = json.loads(text)
+    return Identity(**{**fields, "groups": tuple(fields["groups"])})
+
+
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """An identity and the login session by which it is known.
@@ -59,10 +71,15 @@ def signed_in(request: Any) -> SignedIn:
     return found
 
 
-def current_identity() -> Identity:
-    """Who opened the page whose code is running.
+def current_sign_in() -> SignedIn:
+    """Who opened the page whose code is running, and by which login session.
 
     Raises `NotSignedIn` outside of a page, or in a page served without the gate.
     """
     context = curdoc().session_context
-    return signed_in(getattr(context, "request", None)).identity
+    return signed_in(getattr(context, "request", None))
+
+
+def current_identity() -> Identity:
+    """Who opened the page whose code is running. Raises `NotSignedIn` as `current_sign_in` does."""
+    return current_sign_in().identity

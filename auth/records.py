@@ -29,13 +29,45 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """Something that happened at the gate."""
+    """Something that happened at the gate, or on a page of administrators."""
 
     time: float
     kind: str
     login: str
     address: str
     detail: str
+    id: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TrailFilter:
+    """Which rows of the audit trail are wanted; texts without regard to case, times in seconds since 1970.
+
+    ``who`` is one login as it is written, ``login`` a part of one.
+    """
+
+    kinds: tuple[str, ...] = ()
+    who: str | None = None
+    login: str = ""
+    address: str = ""
+    detail: str = ""
+    search: str = ""
+    since: float | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A login session as one of a list; ``ended`` says why it no longer holds, None while it does."""
+
+    session_hash: str
+    identity: Identity
+    created: float
+    last_used: float
+    expires: float
+    address: str
+    agent: str
+    ended: str | None
 
 
 @dataclass(frozen=True, slots=True)

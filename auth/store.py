@@ -5,11 +5,10 @@ database that SQLAlchemy knows where several hosts serve.
 """
 
 import hashlib
-import json
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -18,18 +17,19 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.sql import ColumnElement
 
-from auth.database import forget_in_children, opened, put
-from auth.identity import Identity
-from auth.records import Account, AuditRow, Limit, LoginSession
+from auth.database import forget_in_children, opened, put, reading
+from auth.identity import Identity, identity_from, identity_text
+from auth.records import Account, AuditRow, Limit, LoginSession, TrailFilter
+from auth.sign_ins import SignIns
 from auth.tables import (
     ACCOUNT,
-    AUDIT,
     LAST_SEEN,
     LOGIN_SESSION,
     METADATA,
     SIGN_IN_TOKEN,
     THROTTLE,
 )
+from auth.trail import Trail, plain
 
 # A page that stays away longer than this comes back as a new visit.
 _STAY: Final = 1800.0
@@ -79,6 +79,8 @@ class Store:
         self.absolute = absolute
         self._clock = clock
         self._engine = opened(make_url(url))
+        self.trail = Trail(self._engine, clock)
+        self.sign_ins = SignIns(self._engine, clock, idle)
         #: Whether a call is too short to be worth a thread.
         self.local = self._engine.dialect.name == "sqlite"
         # Two processes may start at once, and both find no tables.
@@ -104,14 +106,14 @@ class Store:
                     session_hash=digest(session_id),
                     provider=identity.provider,
                     subject=identity.subject,
-                    identity=_written(identity),
+                    identity=identity_text(identity),
                     created=now,
                     last_used=now,
                     expires=now + self.absolute,
                     revoked=False,
                     reason="",
-                    address=_plain(address, 64),
-                    agent=_plain(agent, 255),
+                    address=plain(address, 64),
+                    agent=plain(agent, 255),
                 )
             )
         return session_id
@@ -128,7 +130,7 @@ class Store:
             row = connection.execute(query).one_or_none()
         if row is None:
             return None
-        return LoginSession(digest(session_id), _read(row.identity), row.created, row.last_used, row.expires)
+        return LoginSession(digest(session_id), identity_from(row.identity), row.created, row.last_used, row.expires)
 
     def touch(self, session_hash: str) -> None:
         """Note that the login session is in use, which puts off its idle limit."""
@@ -162,7 +164,7 @@ class Store:
             ended = connection.execute(
                 update(LOGIN_SESSION)
                 .where(*which, LOGIN_SESSION.c.revoked.is_(False))
-                .values(revoked=True, reason=_plain(reason, 64))
+                .values(revoked=True, reason=plain(reason, 64))
             )
             return int(ended.rowcount)
 
@@ -236,29 +238,12 @@ class Store:
     # -- audit ------------------------------------------------------------------------------
 
     def record(self, kind: str, *, login: str = "", address: str = "", detail: str = "") -> None:
-        """Add a row to the audit trail. Line breaks and the like are replaced, long texts cut."""
-        with self._writing() as connection:
-            connection.execute(
-                insert(AUDIT).values(
-                    time=self._clock(),
-                    kind=_plain(kind, 32),
-                    login=_plain(login, 255),
-                    address=_plain(address, 64),
-                    detail=_plain(detail, 1000),
-                )
-            )
+        """Add a row to the audit trail."""
+        self.trail.record(kind, login=login, address=address, detail=detail)
 
     def audit(self, *, kind: str | None = None, login: str | None = None, limit: int = 100) -> list[AuditRow]:
         """The newest rows of the audit trail, newest first."""
-        columns = AUDIT.c
-        query = select(columns.time, columns.kind, columns.login, columns.address, columns.detail)
-        if kind is not None:
-            query = query.where(columns.kind == kind)
-        if login is not None:
-            query = query.where(columns.login == login)
-        with self._reading() as connection:
-            rows = connection.execute(query.order_by(columns.id.desc()).limit(limit))
-            return [AuditRow(*row) for row in rows]
+        return self.trail.page(TrailFilter((kind,) if kind else (), login), limit=limit)
 
     # -- local accounts ---------------------------------------------------------------------
 
@@ -298,7 +283,7 @@ class Store:
             connection.execute(
                 insert(SIGN_IN_TOKEN).values(
                     token_hash=digest(token),
-                    identity=_written(identity),
+                    identity=identity_text(identity),
                     expires=self._clock() + seconds,
                 )
             )
@@ -315,7 +300,7 @@ class Store:
             taken = connection.execute(delete(SIGN_IN_TOKEN).where(this)).rowcount == 1
         if row is None or not taken or row.expires <= self._clock():
             return None
-        return _read(row.identity)
+        return identity_from(row.identity)
 
     # -- visits of the dashboard ------------------------------------------------------------
 
@@ -349,21 +334,5 @@ class Store:
     def _writing(self) -> Any:
         return self._engine.begin()
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection:
-            yield connection.execution_options(reading=True)
-
-
-def _written(identity: Identity) -> str:
-    return json.dumps(asdict(identity), ensure_ascii=False)
-
-
-def _read(text: str) -> Identity:
-    fields = json.loads(text)
-    return Identity(**{**fields, "groups": tuple(fields["groups"])})
-
-
-def _plain(text: str, length: int) -> str:
-    """``text`` on one line, without control characters, cut to ``length``."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:length]
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return reading(self._engine)
