@@ -147,6 +147,33 @@ class FileSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameSettings:
+    """How frames are read and kept."""
+
+    threads: int = _setting(kinds.whole(1, 32, "threads"), "Threads that decode frames, for each root of files.", 2)
+    seconds: float = _setting(
+        kinds.number(1, 120, "seconds"), "A file server that takes longer is said not to answer (seconds).", 10
+    )
+    cache_mb: int = _setting(kinds.whole(1, 100_000, "MB"), "Frames kept as they were sent (MB).", 192)
+    chunks_mb: int = _setting(kinds.whole(1, 100_000, "MB"), "Frames kept compressed as on disk (MB).", 128)
+    projections_mb: int = _setting(
+        kinds.whole(1, 100_000, "MB"), "Sums and maxima of images kept; one of 16 megapixels takes 90 (MB).", 400
+    )
+    most: int = _setting(kinds.whole(2, 1_000_000, "images"), "Images that may be put together at once.", 10_000)
+    jobs: int = _setting(kinds.whole(1, 64, "jobs"), "Projections that are computed at the same time.", 2)
+    scheduler: str = _setting(
+        kinds.text("the address of a Dask scheduler, such as tcp://host:8786"),
+        "Where projections are computed; empty: on threads of this process.",
+        "",
+    )
+    beam_centre: Mapping[str, tuple[str, ...]] = _setting(
+        kinds.table("a table of beamlines, each with a list of the words mm or px, swapped, slow"),
+        "How a beamline writes ISPyB's beam centre, and `slow` where 2θ swings about the slow axis of its detector.",
+        MappingProxyType({}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """Which of ISPyB's permissions mean what here."""
 
@@ -217,6 +244,7 @@ class Settings:
     server: Server = Server()
     login: Login = Login()
     files: FileSettings = FileSettings()
+    frames: FrameSettings = FrameSettings()
     access: Access = Access()
     results: Results = Results()
     live: Live = Live()

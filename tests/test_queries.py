@@ -69,6 +69,7 @@ PAGES: dict[str, Page] = {
     "collection.quality": lambda r: {k: list(v) for k, v in collection.quality(r, 1001).items() if k == "image"},
     "collection.neighbours": lambda r: collection.neighbours(r, 1001),
     "collection.paths": lambda r: collection.paths(r, 1001),
+    "collection.imaging": lambda r: collection.imaging(r, 1001),
     "mx.collections": lambda r: mx.collections(r, 11, ALL, 0, 10),
     "mx.count": lambda r: mx.count(r, 11),
     "mx.newer": lambda r: mx.newer(r, 11, 1002),
@@ -136,6 +137,7 @@ def test_a_foreign_collection_reads_exactly_as_an_absent_one(tiny: Facility, log
     for page in (
         collection.collection,
         collection.paths,
+        collection.imaging,
         collection.neighbours,
         collection.processings,
         collection.attachments,

@@ -375,10 +375,35 @@ def paths(reader: Reader, collection_id: int) -> Row:
     }
 
 
+def imaging(reader: Reader, collection_id: int) -> Row:
+    """What its images need: where they are (directory, template, first_image, images) and where the detector stood.
+
+    wavelength Å, distance mm, resolution Å, two_theta °; beam_x, beam_y, pixel_size_x, pixel_size_y in whatever unit
+    the site keeps; beamline. As ISPyB states them: distrust them. One statement; raises NotFound.
+    """
+    query = (
+        _placed(
+            *(getattr(Collection, name) for name in _IMAGING),
+            Detector.pixel_size_x,
+            Detector.pixel_size_y,
+            Visit.beamline,
+        )
+        .outerjoin(Detector, Detector.detector_id == Collection.detector_id)
+        .where(Collection.collection_id == collection_id)
+    )
+    return dict(reader.one(query, "This collection")._mapping)
+
+
+_IMAGING = (
+    "directory", "template", "first_image", "images",
+    "wavelength", "distance", "resolution", "two_theta", "beam_x", "beam_y",
+)  # fmt: skip
+
 __all__ = [
     "NotFound",
     "attachments",
     "collection",
+    "imaging",
     "messages",
     "neighbours",
     "paths",

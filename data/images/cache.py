@@ -60,6 +60,14 @@ class Cache(Generic[K, V]):
         mine.set_result(value)
         return value
 
+    def held(self, key: K) -> V | None:
+        """The value of `key` where it is kept, without making it."""
+        with self._lock:
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+
     def clear(self) -> None:
         """Forget everything, also what is being made."""
         with self._lock:

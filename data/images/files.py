@@ -55,6 +55,7 @@ class Files:
         on_missing: Callable[[Path], bool] | None = None,
     ) -> None:
         self._roots = tuple(Path(os.path.realpath(root)) for root in roots)
+        self._spelled = [(Path(root), real) for root, real in zip(roots, self._roots, strict=True)]
         pairs = [(PurePosixPath(stored).parts, PurePosixPath(here)) for stored, here in mapping]
         self._mapping = sorted(pairs, key=lambda pair: len(pair[0]), reverse=True)
         self._on_missing = on_missing
@@ -94,6 +95,17 @@ class Files:
         """Ask `on_missing` for an absent file under the roots (a part that another file links
         to)."""
         return self._on_missing is not None and self.permits(path) and self._on_missing(path)
+
+    def lane(self, stored: str) -> int:
+        """The number of the root that a stored path names, as it is spelled; -1 for none. Touches no disk.
+
+        Work on different roots goes to different threads, since a file server that hangs does so for any look at it.
+        """
+        try:
+            here = Path(self._mapped(PurePosixPath(stored)))
+        except ValueError:
+            return -1
+        return next((n for n, spelled in enumerate(self._spelled) if any(here.is_relative_to(s) for s in spelled)), -1)
 
     def _mapped(self, pure: PurePosixPath) -> PurePosixPath:
         for prefix, here in self._mapping:

@@ -60,3 +60,112 @@ def pool(
     out = np.empty((-(-height // factor), -(-width // factor)), np.uint8)
     _pool(array, mask, factor, table, top, out)
     return out
+
+
+def _strong_loop(counts: Any, outer: int, inner: int, sigmas: float, least: int, found: Any) -> Any:
+    """Places of strong pixels into `found`, as `spots` defines them; how many, at most its length."""
+    height, width = counts.shape
+    sums = np.zeros(width, np.int64)
+    valid = np.zeros(width, np.int64)
+    number = 0
+    for y in range(-outer, height):
+        enter, leave = y + outer, y - outer - 1
+        if enter < height:
+            for x in range(width):
+                value = counts[enter, x]
+                if value >= 0:
+                    sums[x] += value
+                    valid[x] += 1
+        if leave >= 0:
+            for x in range(width):
+                value = counts[leave, x]
+                if value >= 0:
+                    sums[x] -= value
+                    valid[x] -= 1
+        if y < 0:
+            continue
+        total = np.int64(0)
+        some = np.int64(0)
+        for x in range(min(outer, width)):
+            total += sums[x]
+            some += valid[x]
+        for x in range(width):
+            if x + outer < width:
+                total += sums[x + outer]
+                some += valid[x + outer]
+            if x - outer - 1 >= 0:
+                total -= sums[x - outer - 1]
+                some -= valid[x - outer - 1]
+            own = counts[y, x]
+            if own < least or own * some <= total:
+                continue
+            n = np.int64(0)
+            first = np.int64(0)
+            second = np.int64(0)
+            for at_y in range(max(0, y - outer), min(height, y + outer + 1)):
+                for at_x in range(max(0, x - outer), min(width, x + outer + 1)):
+                    if abs(at_y - y) <= inner and abs(at_x - x) <= inner:
+                        continue
+                    value = np.int64(counts[at_y, at_x])
+                    if value >= 0:
+                        n += 1
+                        first += value
+                        second += value * value
+            if n < 20:
+                continue
+            mean = first / n
+            variance = max(second / n - mean * mean, max(mean, 1.0 / n))
+            if own - mean > sigmas * np.sqrt(variance):
+                if number == len(found):
+                    return number
+                found[number] = y * width + x
+                number += 1
+    return number
+
+
+def _joined_loop(strong: Any, width: int) -> Any:
+    """For each strong pixel (in order) the index of the first pixel of its spot."""
+    parent = np.arange(len(strong))
+    above = 0
+    for number in range(len(strong)):
+        at = strong[number]
+        column = at % width
+        if column > 0 and number > 0 and strong[number - 1] == at - 1:
+            parent[number] = _root(parent, number - 1)
+        while strong[above] < at - width - 1:
+            above += 1
+        other = above
+        while other < number and strong[other] <= at - width + 1:
+            apart = strong[other] % width - column
+            if -1 <= apart <= 1:
+                one, two = _root(parent, number), _root(parent, other)
+                parent[max(one, two)] = min(one, two)
+            other += 1
+    for number in range(len(strong)):
+        parent[number] = _root(parent, number)
+    return parent
+
+
+def _root_loop(parent: Any, number: int) -> Any:
+    while parent[number] != number:
+        parent[number] = parent[parent[number]]
+        number = parent[number]
+    return number
+
+
+_root = _compiled(_root_loop)
+_strong_of = _compiled(_strong_loop)
+_joined_of = _compiled(_joined_loop)
+
+
+def strong(
+    counts: NDArray[np.int32], outer: int, inner: int, sigmas: float, least: int, most: int
+) -> NDArray[np.int64]:
+    """Places of the strong pixels, in order; at most one more than `most` (see `spots`)."""
+    found = np.empty(most + 1, np.int64)
+    return found[: _strong_of(counts, outer, inner, sigmas, least, found)]
+
+
+def joined(strong: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+    """For each strong pixel the index of the first pixel of its spot."""
+    return np.asarray(_joined_of(strong, width))

@@ -31,13 +31,17 @@ Counts = NDArray[np.uint32]
 Codes = NDArray[np.uint8]
 
 
+Pooling = Literal["max", "mean", "nearest"]
+
+
 @dataclass(frozen=True, slots=True)
 class Reduced:
     """`codes`: (ceil(h/factor), ceil(w/factor)) bytes; `factor`: frame pixels per pixel, each
-    way."""
+    way. What a count c of a picture that holds no counts stands for: `scale` (offset, step), offset + step·c."""
 
     codes: Codes
     factor: int
+    scale: tuple[float, float] | None = None
 
 
 def compand(counts: NDArray[np.integer[Any]] | int) -> Codes:
@@ -60,7 +64,7 @@ def expand(codes: NDArray[np.integer[Any]] | int) -> NDArray[np.int64]:
 
 
 @cache
-def _table() -> Codes:
+def table() -> Codes:
     """Code of every count up to 65 535, for a look-up instead of a logarithm."""
     return compand(np.arange(65536))
 
@@ -70,19 +74,79 @@ def factor_for(shape: tuple[int, int], longest: int) -> int:
     return max(1, -(-max(shape) // max(1, longest)))
 
 
-def reduce(frame: Frame, longest: int = 1100, *, fast: bool = True) -> Reduced:
-    """Max-pool a frame to at most `longest` pixels a side and compand it.
+def reduce(frame: Frame, longest: int = 1100, pooling: Pooling = "max", *, fast: bool = True) -> Reduced:
+    """Pool a frame to at most `longest` pixels a side and compand it.
 
-    A block is masked only where all its pixels are; edge blocks may hold fewer pixels.
+    A block is masked only where all its pixels are (with `nearest`, where its middle one is); edge blocks may hold
+    fewer pixels. Densities and other fractions are first stretched over `_SHADES` counts, see `Reduced.scale`.
     `fast=False` keeps to numpy; the results are equal.
     """
     factor = factor_for(frame.shape, longest)
+    scale = scale_of(frame)
+    if scale is not None:
+        frame = Frame(scaled(frame.array, scale), frame.mask, frame.meta)
+    if factor > 1 and pooling != "max":
+        frame = _averaged(frame, factor) if pooling == "mean" else _picked(frame, factor)
+        return Reduced(reduce(frame, longest, fast=fast).codes, factor, scale)
     array = _countable(frame.array)
     mask = np.ascontiguousarray(frame.mask)
-    kernels = _kernels() if fast else None
-    if kernels is not None:
-        return Reduced(kernels.pool(array, mask, factor, _table(), _TOP), factor)
-    return Reduced(_pool(array, mask, factor), factor)
+    compiled = kernels() if fast else None
+    if compiled is not None:
+        return Reduced(compiled.pool(array, mask, factor, table(), _TOP), factor, scale)
+    return Reduced(_pool(array, mask, factor), factor, scale)
+
+
+_SHADES = 20_000
+
+
+def scale_of(frame: Frame) -> tuple[float, float] | None:
+    """(offset, step) by which an image of fractions is drawn as counts; None where it holds counts.
+
+    Counts of some integrating detectors are fractions too: only negative values or a range below 50 tell a density.
+    """
+    if frame.array.dtype.kind != "f":
+        return None
+    valid = frame.array[~frame.mask]
+    if not valid.size:
+        return None
+    low, high = float(valid.min()), float(valid.max())
+    if low >= 0 and high >= 50:
+        return None
+    if valid.size > 1_000_000:
+        valid = valid.ravel()[:: valid.size // 1_000_000]
+    bottom, top = (float(value) for value in np.percentile(valid, (0.05, 99.95)))
+    if not top > bottom:
+        bottom, top = low, high if high > low else low + 1.0
+    return bottom, (top - bottom) / _SHADES
+
+
+def scaled(array: NDArray[Any], scale: tuple[float, float]) -> Counts:
+    """An image of fractions as counts; what lies below the offset is 0."""
+    values = (np.nan_to_num(np.asarray(array, np.float64)) - scale[0]) / scale[1]
+    return np.rint(np.clip(values, 0, _TOP)).astype(np.uint32)
+
+
+def _averaged(frame: Frame, factor: int) -> Frame:
+    """The mean of the valid pixels of each block, rounded to whole counts."""
+    height, width = frame.shape
+    rows, columns = -(-height // factor), -(-width // factor)
+    total, number = np.zeros((rows, columns)), np.zeros((rows, columns), np.int32)
+    for down in range(factor):
+        for across in range(factor):
+            part = (slice(down, None, factor), slice(across, None, factor))
+            valid = ~frame.mask[part]
+            here = (slice(0, valid.shape[0]), slice(0, valid.shape[1]))
+            number[here] += valid
+            total[here] += np.where(valid, np.maximum(frame.array[part], 0), 0)
+    return Frame(np.rint(total / np.maximum(number, 1)).astype(np.uint32), number == 0, frame.meta)
+
+
+def _picked(frame: Frame, factor: int) -> Frame:
+    """The middle pixel of each block, or the last one of a block that the edge cuts."""
+    height, width = frame.shape
+    y = np.minimum(np.arange(0, height, factor) + factor // 2, height - 1)[:, None]
+    x = np.minimum(np.arange(0, width, factor) + factor // 2, width - 1)[None, :]
+    return Frame(frame.array[y, x], frame.mask[y, x], frame.meta)
 
 
 def _countable(array: NDArray[Any]) -> NDArray[Any]:
@@ -116,12 +180,13 @@ def _pool(array: NDArray[Any], mask: NDArray[np.bool_], factor: int) -> Codes:
 
 
 @cache
-def _kernels() -> ModuleType | None:
+def kernels() -> ModuleType | None:
+    """The compiled loops, where numba is installed."""
     try:
-        from data.images import kernels
+        from data.images import kernels as compiled
     except ImportError:
         return None
-    return kernels
+    return compiled
 
 
 def levels(codes: Codes, low: float = 0.0, high: float = 99.9) -> tuple[int, int]:
@@ -141,8 +206,9 @@ def preview(frame: Frame, longest: int = 400, kind: Literal["png", "jpeg"] = "jp
     Contrast runs from the 0th to the 99.9th percentile of the valid pixels; `gamma` < 1 lifts
     weak spots.
     """
-    small = reduce(frame, longest).codes
-    bottom, top = levels(small)
+    reduced = reduce(frame, longest)
+    small = reduced.codes
+    bottom, top = levels(small, 0.0 if reduced.scale is None else 1.0)
     values = expand(np.arange(256)).astype(float)
     share = np.clip((values - bottom) / (top - bottom), 0, 1) ** gamma
     shades = np.rint(255 * (1 - share)).astype(np.uint8)

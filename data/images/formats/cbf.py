@@ -19,6 +19,7 @@ from data.images.formats import header
 from data.images.formats.frame import (
     MOST_BYTES,
     Frame,
+    FrameMeta,
     Frames,
     Source,
     Unreadable,
@@ -86,10 +87,14 @@ class _Cbf(Frames):
         except Exception as problem:
             raise Unreadable(f"The image in “{self._name}” is damaged.") from problem
         mask = array < 0 if array.dtype.kind == "i" else ~np.isfinite(array)
+        return Frame(array, np.asarray(mask), self.meta())
+
+    def meta(self, index: int = 0) -> FrameMeta:
+        checked_index(index, self.count, self._name)
         meta = header.dectris(self._text)
         if self._more:
             meta = replace(meta, notes=("The file holds several images; the first is shown.",))
-        return Frame(array, np.asarray(mask), meta)
+        return meta
 
     def close(self) -> None:
         """Nothing is held open."""

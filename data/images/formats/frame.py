@@ -10,6 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from data.images.plane import Plane
+
 # More pixels than any detector has (EIGER2 16M: 18e6): a header that says more is damaged or
 # hostile.
 MOST_PIXELS = 160_000_000
@@ -26,7 +28,8 @@ class FrameMeta:
     """What the file itself says; None where it says nothing or nonsense.
 
     `wavelength` Å, `distance` mm, beam centre in pixels of the image, pixel sizes in m, times in s,
-    angles in degrees, `saturation` in counts. `notes` are sentences for a person.
+    angles in degrees, `saturation` in counts. `plane` is the detector in space where the file states
+    it by vectors. `notes` are sentences for a person.
     """
 
     wavelength: float | None = None
@@ -42,6 +45,7 @@ class FrameMeta:
     two_theta: float | None = None
     saturation: float | None = None
     detector: str | None = None
+    plane: Plane | None = None
     simulated: bool = False
     notes: tuple[str, ...] = ()
 
@@ -73,6 +77,10 @@ class Frames(ABC):
     @abstractmethod
     def read(self, index: int = 0, channel: int = 0) -> Frame:
         """One frame. Raises Unreadable, and nothing else."""
+
+    def meta(self, index: int = 0) -> FrameMeta:
+        """What the file says of a frame, without its pixels where the format allows. Raises Unreadable."""
+        return self.read(index).meta
 
     @abstractmethod
     def close(self) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from data.images.formats import nexus
 from data.images.formats.frame import (
     Frame,
+    FrameMeta,
     Frames,
     Source,
     Unreadable,
@@ -83,6 +84,10 @@ class _Hdf5(Frames):
         if absent is not None:
             mask = mask | absent
         return Frame(array, mask, nexus.at(self._meta, index))
+
+    def meta(self, index: int = 0) -> FrameMeta:
+        checked_index(index, self.count, self._name)
+        return nexus.at(self._meta, index)
 
     def close(self) -> None:
         self._files.close()

@@ -1,0 +1,46 @@
+"""All routes that send pixels, and what they share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.routes import frames, pictures
+from app.routes.answers import Body, Darkroom
+from app.routes.lanes import Lanes
+from app.services import Services
+from app.settings import Settings, SettingsError, variable
+from data.images.cache import Cache
+from data.images.images import Images
+from data.images.placement import Convention
+
+_MB = 1_000_000
+
+
+def patterns(services: Services) -> list[tuple[Any, ...]]:
+    """The routes of frames and pictures. Raises SettingsError."""
+    chosen = services.settings.frames
+
+    def cache(megabytes: int) -> Cache[str, Body]:
+        return Cache(megabytes * _MB, lambda body: len(body.data))
+
+    room = Darkroom(
+        services,
+        Lanes(chosen.threads, chosen.seconds),
+        Images(services.files, projected=chosen.projections_mb * _MB),
+        kept=cache(chosen.cache_mb),
+        small=cache(60),
+        conventions=conventions(services.settings),
+        most=chosen.most,
+    )
+    return [*frames.patterns(room), *pictures.patterns(room)]
+
+
+def conventions(settings: Settings) -> Mapping[str, Convention]:
+    """How each beamline writes its beam centre. Raises SettingsError."""
+    found: dict[str, Convention] = {}
+    for beamline, words in settings.frames.beam_centre.items():
+        try:
+            found[beamline] = Convention.of(words)
+        except ValueError as error:
+            name = variable("frames", "beam_centre")
+            raise SettingsError(f"{name} (frames.beam_centre) for {beamline} cannot be used: {error}") from None
+    return found

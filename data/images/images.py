@@ -1,0 +1,134 @@
+"""From a frame on disk, or a projection of many, to what a browser is sent. One for a process, safe in threads."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.images.cache import Cache
+from data.images.files import Files
+from data.images.formats import Frame, FrameMeta
+from data.images.reduce import Pooling, Reduced, levels, reduce, scale_of, scaled
+from data.images.series import Series, Shot
+from data.images.shelf import Shelf
+
+How = Literal["max", "sum", "mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """The images ``first`` to ``last`` of a series in one. ``stamp`` changes when the file of the last does."""
+
+    series: Series
+    first: int
+    last: int
+    how: How
+    channel: int
+    stamp: tuple[int, int]
+
+
+Subject = Shot | Projection
+
+
+class NotYet(Exception):
+    """A projection that nobody has computed, or that was dropped since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A reduced frame: its codes, the size (width, height) of the whole, and the counts for its contrast."""
+
+    reduced: Reduced
+    full: tuple[int, int]
+    levels: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a file says of itself: ``shape`` is (height, width)."""
+
+    meta: FrameMeta
+    shape: tuple[int, int]
+    frames: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Counts of a part of a frame: u2 where all fit, else u4, little-endian, the highest value where masked."""
+
+    x: int
+    y: int
+    counts: NDArray[np.unsignedinteger]
+    scale: tuple[float, float] | None = None
+
+    @property
+    def kind(self) -> str:
+        """u2 or u4."""
+        return f"u{self.counts.dtype.itemsize}"
+
+
+class Images:
+    """Reads through ``files`` alone. Keeps projections up to ``projected`` bytes and some files open."""
+
+    def __init__(self, files: Files, projected: int = 400_000_000) -> None:
+        self.files = files
+        self.shelf = Shelf(files.permits, files.supply)
+        self.projections: Cache[Projection, Frame] = Cache(projected, lambda f: f.array.nbytes + f.mask.nbytes)
+
+    def shot(self, series: Series, image: int, channel: int = 0) -> Shot:
+        """Where an image is. Raises NotFound, Unplaced."""
+        return series.shot(self.files, image, channel)
+
+    def projection(self, series: Series, first: int, last: int, how: How, channel: int = 0) -> Projection:
+        """The name of a projection. Raises NotFound, Unplaced."""
+        self.shot(series, first, channel)
+        return Projection(series, first, last, how, channel, self.shot(series, last, channel).stamp)
+
+    def facts(self, shot: Shot) -> Facts:
+        """What the file of a frame says. Raises Unreadable."""
+        with self.shelf.frames(shot.path, shot.stamp) as frames:
+            return Facts(frames.meta(shot.index), frames.shape, frames.count, frames.channels)
+
+    def frame(self, subject: Subject) -> Frame:
+        """All pixels. Raises Unreadable, NotYet."""
+        if isinstance(subject, Projection):
+            held = self.projections.held(subject)
+            if held is None:
+                raise NotYet
+            return held
+        with self.shelf.frames(subject.path, subject.stamp) as frames:
+            return frames.read(subject.index, subject.channel)
+
+    def picture(self, subject: Subject, longest: int, pooling: Pooling = "max") -> Picture:
+        """A frame reduced to at most ``longest`` pixels a side. Raises Unreadable, NotYet."""
+        frame = self.frame(subject)
+        small = reduce(frame, longest, pooling)
+        return Picture(small, frame.shape[::-1], levels(small.codes))
+
+    def region(self, subject: Subject, x: int, y: int, width: int, height: int) -> Region:
+        """The counts of a rectangle, cut at the edges of the frame (it may be empty). Raises Unreadable, NotYet."""
+        frame = self.frame(subject)
+        return coded(cut(frame, x, y, width, height), x, y, scale_of(frame))
+
+
+def cut(frame: Frame, x: int, y: int, width: int, height: int) -> Frame:
+    """The part of a frame in a rectangle with its corner on the frame."""
+    part = slice(y, y + height), slice(x, x + width)
+    return Frame(frame.array[part], frame.mask[part], frame.meta)
+
+
+def coded(part: Frame, x: int, y: int, scale: tuple[float, float] | None = None) -> Region:
+    """Counts as a tile sends them; fractions rounded, or stretched by ``scale``."""
+    if scale is not None:
+        counts = scaled(part.array, scale)
+    elif part.array.dtype.kind == "f":
+        counts = np.rint(np.clip(np.nan_to_num(part.array), 0, 2**32 - 2)).astype(np.uint32)
+    else:
+        counts = np.clip(part.array, 0, 2**32 - 2).astype(np.uint32)
+    highest = int(np.max(counts, initial=0, where=~part.mask))
+    if highest < 65535:
+        small = np.where(part.mask, 65535, counts).astype("<u2")
+        return Region(x, y, small, scale)
+    return Region(x, y, np.where(part.mask, 2**32 - 1, counts).astype("<u4"), scale)
