@@ -22,7 +22,9 @@ class Reader:
 
     def by(self, *ways: str) -> "Reader":
         """A Reader for what the Scope sees by these of the guard's ways alone, and never by seeing everything."""
-        return Reader(self._source, replace(self.scope, everything=False, administer=False, ways=frozenset(ways)))
+        has = self.scope.ways
+        left = frozenset(ways) if has is None else frozenset(ways) & has
+        return Reader(self._source, replace(self.scope, everything=False, administer=False, ways=left))
 
     @property
     def settlement(self) -> Settlement:

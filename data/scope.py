@@ -2,13 +2,14 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
 
 from data.errors import DataError
+from data.query import Query, Record
 from data.schema import AdminVar, GroupHasPermission, GroupHasPerson, Permission, Person, UserGroup
 from data.source import Source
 
@@ -116,7 +117,7 @@ def _holdings(source: Source, person_id: int, rights: Rights) -> tuple[Holding, 
     )
     if not rows:
         return ()
-    beamlines = beamline_groups(source, rights)
+    beamlines = beamline_groups(source.run, rights)
     names = dict.fromkeys((row.name or "", None) for row in rows)
     names |= dict.fromkeys((row.name or "", row.permission) for row in rows if row.permission)
     return tuple(holding(group, permission, rights, beamlines) for group, permission in names)
@@ -135,14 +136,14 @@ def holding(group: str, permission: str | None, rights: Rights, beamlines: Mappi
     )
 
 
-def beamline_groups(source: Source, rights: Rights) -> dict[str, tuple[str, ...]]:
+def beamline_groups(run: Callable[[Query], Sequence[Record]], rights: Rights) -> dict[str, tuple[str, ...]]:
     """The beamlines that each permission or group opens: by the settings, and by ISPyB where it is to be asked.
 
     A value in ISPyB that is not as py-ispyb writes it opens nothing.
     """
     found = {name: tuple(beamlines) for name, beamlines in rights.beamlines.items()}
     if rights.read_groups:
-        for row in source.run(select(AdminVar.value).where(AdminVar.name == GROUPS_VARIABLE).order_by(AdminVar.id)):
+        for row in run(select(AdminVar.value).where(AdminVar.name == GROUPS_VARIABLE).order_by(AdminVar.id)):
             for name, beamlines in _stored(row.value):
                 found[name] = tuple(dict.fromkeys((*found.get(name, ()), *beamlines)))
     return found

@@ -12,6 +12,8 @@ from sqlalchemy import select
 
 from data import guard
 from data import schema as s
+from data.core import permissions
+from data.errors import NotFound
 from data.reader import Reader
 from data.scope import GROUPS_VARIABLE, Rights, Scope, beamline_groups, scope_of
 
@@ -65,9 +67,9 @@ _GROUPS = [
 def test_beamline_groups_are_read_from_ispyb_where_the_settings_say_so(own: Facility) -> None:
     _kept(own, json.dumps(_GROUPS))
     settings = {"i04_staff": ("I04",)}
-    assert beamline_groups(own.source, Rights(beamlines=settings)) == settings
+    assert beamline_groups(own.source.run, Rights(beamlines=settings)) == settings
     read = Rights(beamlines=settings, read_groups=True)
-    assert beamline_groups(own.source, read) == {"i04_staff": ("I04", "I24"), "bl_admin": ("I03",)}
+    assert beamline_groups(own.source.run, read) == {"i04_staff": ("I04", "I24"), "bl_admin": ("I03",)}
     assert scope_of(own.source, "staff", read).beamlines == {"I04", "I24"}
     assert scope_of(own.source, "alice", read).beamlines == frozenset()
 
@@ -78,7 +80,7 @@ def test_beamline_groups_are_read_from_ispyb_where_the_settings_say_so(own: Faci
 )  # fmt: skip
 def test_a_value_in_ispyb_that_cannot_be_read_opens_nothing(own: Facility, value: str | None) -> None:
     _kept(own, value)
-    assert beamline_groups(own.source, Rights(read_groups=True)) == {}
+    assert beamline_groups(own.source.run, Rights(read_groups=True)) == {}
 
 
 # ---- who may know of them -------------------------------------------------------------------------------------------
@@ -100,6 +102,74 @@ def test_an_administrator_knows_everybody_and_sees_no_more_of_their_proposals(ti
     assert len(reader.rows(select(s.Person.login))) == 6
     for mapped in (s.Proposal, s.Visit, s.VisitHasPerson, s.ProposalHasPerson, s.Collection, s.Sample):
         assert not reader.rows(select(mapped)), mapped
+
+
+RIGHTS = Rights(beamlines={"i04_staff": ("I04",), "gone": ("I99",)})
+
+
+@pytest.mark.parametrize("login", PEOPLE)
+def test_groups_permissions_and_people_are_listed_for_administrators_only(tiny: Facility, login: str) -> None:
+    pages: list[Any] = [
+        lambda reader: permissions.groups(reader, RIGHTS),
+        lambda reader: permissions.permissions(reader, RIGHTS),
+        lambda reader: permissions.people_named(reader, "a"),
+        permissions.administered,
+        permissions.watched,
+    ]
+    for page in pages:
+        with pytest.raises(NotFound, match=r"^This page does not exist, or you do not have access to it\.$"):
+            page(tiny.reader(login))
+
+
+@pytest.fixture
+def boss(tiny: Facility) -> Reader:
+    """A Reader of an administrator who sees no proposal."""
+    return Reader(tiny.source, Scope(5, administer=True))
+
+
+def test_groups_are_listed_with_members_permissions_and_what_they_give(boss: Reader) -> None:
+    staff, super_ = permissions.groups(boss, RIGHTS)
+    assert (staff["name"], staff["members"]) == ("i04_staff", [{"name": "Sam Staff", "login": "staff"}])
+    assert staff["means"].beamlines == {"I04"}
+    assert staff["permissions"] == []
+    assert (super_["name"], super_["members"]) == ("super", [{"name": "Ada Admin", "login": "admin"}])
+    assert super_["means"].gives_nothing
+    (permission,) = super_["permissions"]
+    assert permission["name"] == "all_proposals"
+    assert permission["means"].everything
+
+
+def test_permissions_are_listed_with_their_holders_and_what_the_site_lacks(boss: Reader) -> None:
+    (permission,), lacking = permissions.permissions(boss, RIGHTS)
+    assert permission["groups"] == ["super"]
+    assert permission["holders"] == [{"name": "Ada Admin", "login": "admin"}]
+    assert permission["means"].everything
+    assert [holding.permission for holding in lacking] == ["gone", "manage_groups", "super_admin", "view_activity"]
+
+
+@pytest.mark.parametrize(
+    ("text", "logins"),
+    [
+        ("bob", ["bob"]),
+        ("BROWN", ["bob"]),
+        ("a admin", ["admin"]),
+        ("Ada Admin", ["admin"]),
+        ("admin", ["admin"]),
+        ("b r o w", ["bob"]),
+        ("%", []),
+        ("", []),
+        ("  ", []),
+        ("nobody at all", []),
+        ("𝒜", []),
+    ],
+)
+def test_people_are_found_by_login_and_by_name(boss: Reader, text: str, logins: list[str]) -> None:
+    assert [row["login"] for row in permissions.people_named(boss, text)] == logins
+
+
+def test_the_person_of_that_login_comes_first(boss: Reader) -> None:
+    assert permissions.people_named(boss, "Alice")[0]["login"] == "alice"
+    assert len(permissions.people_named(boss, "a")) == 5
 
 
 # ---- the ways one by one --------------------------------------------------------------------------------------------
