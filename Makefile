@@ -44,12 +44,12 @@ $(VENV)/.made:
 
 $(VENV)/.run: pyproject.toml $(VENV)/.made
 	@echo "Installing ISPyB Lens into $(VENV) (once; takes a minute or two) …"
-	@$(PIP) install --editable '.[fast]'
+	@$(PIP) install --editable '.[fast,mx,export]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.made
 	@echo "Installing ISPyB Lens and what its tests need into $(VENV) …"
-	@$(PIP) install --editable '.[fast,test,dev]'
+	@$(PIP) install --editable '.[fast,mx,export,test,dev]'
 	@touch $@ $(VENV)/.run
 
 # Both packages of models are called ispyb once imported, so neither may be in the environment.
