@@ -69,12 +69,14 @@ setup: system $(VENV)/.test
 	  $(MAKE) --no-print-directory $(MODELS)/.$$models \
 	  || echo "The $$models models could not be installed; the tests that need them are skipped."; done
 
-# A server and a browser for the tests, where we may install them; elsewhere what is there is used.
+# Servers, proxies and a browser for the tests, where we may install them; elsewhere what is there is used.
 system:
 	@wanted=; export PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
 	command -v mariadbd >/dev/null || command -v mysqld >/dev/null || wanted="mariadb-server-core mariadb-client-core"; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
 	  || command -v google-chrome >/dev/null || wanted="$$wanted chromium"; \
+	command -v nginx >/dev/null || wanted="$$wanted nginx-light"; \
+	command -v haproxy >/dev/null || wanted="$$wanted haproxy"; \
 	if [ -n "$$wanted" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Installing $$wanted for the tests …"; export DEBIAN_FRONTEND=noninteractive; \

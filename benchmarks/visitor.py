@@ -9,10 +9,11 @@ import html
 import itertools
 import json
 import re
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.websocket import WebSocketClientConnection, websocket_connect
@@ -32,6 +33,8 @@ class Visitor:
 
     address: str
     cookies: dict[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
+    """Whom to trust over https, where not the system's authorities."""
 
     async def ask(
         self, path: str, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
@@ -39,13 +42,14 @@ class Visitor:
         """GET, or POST of a form; redirections are not followed. Raises HTTPClientError for 4xx and 5xx."""
         headers = {"Accept": "text/html", "Sec-Fetch-Dest": "document", "Cookie": self.cookie} | (headers or {})
         if form is not None:
-            headers |= {"Origin": self.address, "Content-Type": "application/x-www-form-urlencoded"}
+            headers |= {"Origin": self.origin, "Content-Type": "application/x-www-form-urlencoded"}
         request = HTTPRequest(
             self.address + path,
             method="GET" if form is None else "POST",
             body=None if form is None else urlencode(form),
             headers=headers,
             follow_redirects=False,
+            ssl_options=self.tls,
         )
         try:
             answer = await AsyncHTTPClient().fetch(request)
@@ -57,6 +61,12 @@ class Visitor:
             name, _, value = line.partition(";")[0].partition("=")
             self.cookies[name] = value
         return answer
+
+    @property
+    def origin(self) -> str:
+        """The site, as browsers name the page that asks."""
+        parts = urlsplit(self.address)
+        return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def cookie(self) -> str:
@@ -80,7 +90,8 @@ class Visitor:
         root = self.address + path.partition("?")[0].rstrip("/")
         request = HTTPRequest(
             f"{root.replace('http', 'ws', 1)}/ws",
-            headers={"Cookie": self.cookie, "Origin": self.address},
+            headers={"Cookie": self.cookie, "Origin": self.origin},
+            ssl_options=self.tls,
             connect_timeout=_SECONDS,
             request_timeout=_SECONDS,
         )

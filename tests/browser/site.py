@@ -63,6 +63,11 @@ class Site:
     """Where the server is told that the database is, if not at ``url``."""
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    server: str = ""
+    """More lines of the settings' section [server]; PORT stands for the port."""
+    level: str = "warning"
+    at: int = 0
+    """The port, where it must be known before."""
     states: dict[str, Any] = field(default_factory=dict)
     """What a browser keeps of each person's sign-in."""
 
@@ -96,13 +101,14 @@ class Site:
 
     def start(self) -> None:
         """Serve, and wait until the sign-in page is there."""
-        self.port = free_port()
+        self.port = self.at or free_port()
         settings = self.folder / "lens.toml"
         url = (self.shown or self._url()).render_as_string(hide_password=False)
         settings.write_text(
             f'[site]\nname = "Test Light"\nvisit_word = "Visit"\n[database]\nurl = "{url}"\n'
             f'[store]\nurl = "sqlite:///{self.folder / "lens.sqlite"}"\n[server]\nport = {self.port}\n'
-            f'[files]\nroots = ["{self.folder / "files"}"]\n[live]\npoll_seconds = 0.3\n[log]\nlevel = "warning"\n'
+            f"{self.server.replace('PORT', str(self.port))}\n"
+            f'[files]\nroots = ["{self.folder / "files"}"]\n[live]\npoll_seconds = 0.3\n[log]\nlevel = "{self.level}"\n'
         )
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
