@@ -1,0 +1,140 @@
+"""How many crystals are enough: CC½, completeness and multiplicity of merged stills against their number.
+
+* CC½(N) = N / (N + N0), one N0 for a shell: the error of a half set falls as 1/N (Assmann, Brehm & Diederichs, 2016).
+* Completeness of random stills: 1 - exp(-m) with m observations of a reflection on average; m grows linearly with N.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Quantity = Literal["cc_half", "completeness", "multiplicity"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the user wants in the shell at ``resolution`` (Å): CC½ and completeness as fractions, multiplicity."""
+
+    resolution: float | None = None
+    cc_half: float | None = None
+    completeness: float | None = None
+    multiplicity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """One merge of ``lattices`` crystals: what it reached in the shell of interest; None where not known."""
+
+    lattices: int
+    cc_half: float | None = None
+    completeness: float | None = None
+    multiplicity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Lattices that a quantity needs in all, with the range that the merges leave open; ``basis`` says from what."""
+
+    quantity: Quantity
+    lattices: float
+    low: float
+    high: float
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Time until the target at the present rate, in seconds: the middle and the 95 % range. 0 where it is met."""
+
+    seconds: float
+    low: float
+    high: float
+
+
+def half_set(cc_half: float, lattices: float) -> float:
+    """N0 of a shell from one merge: CC½ = N/(N + N0). Raises ValueError outside 0 < CC½ < 1."""
+    if not 0 < cc_half < 1:
+        raise ValueError(f"CC½ is between 0 and 1, not {cc_half}")
+    return lattices * (1 - cc_half) / cc_half
+
+
+def needed_for_cc(cc_half: float, n0: float) -> float:
+    """Lattices at which the shell reaches ``cc_half``: N0·c/(1 - c)."""
+    return n0 * cc_half / (1 - cc_half)
+
+
+def needed_for_completeness(completeness: float, per_lattice: float) -> float:
+    """Lattices at which 1 - exp(-m) reaches ``completeness``; ``per_lattice``: multiplicity that one lattice adds."""
+    return -math.log(1 - completeness) / per_lattice
+
+
+def per_lattice(reflections: float, unique: float) -> float:
+    """Multiplicity that one still adds: its observations over the unique reflections to the same resolution."""
+    return reflections / unique
+
+
+def unique_reflections(volume: float, resolution: float, order: int) -> float:
+    """Unique reflections to ``resolution`` (Å) of a cell of ``volume`` (Å³) whose Laue group has ``order`` operations.
+
+    Lattice points in the sphere of radius 1/d, 4/3·π·V/d³, over the order, for a primitive cell.
+    """
+    return 4 / 3 * math.pi * volume / resolution**3 / order
+
+
+def needs(target: Target, merges: Sequence[Merge], observed: float | None = None) -> list[Need]:
+    """What each wanted quantity needs.
+
+    ``observed``: multiplicity that one lattice adds, from counts and symmetry, used while no merge says better. CC½
+    cannot be foretold without a merge: it is then left out.
+    """
+    found = []
+    if target.cc_half is not None and 0 < target.cc_half < 1:
+        n0s = [half_set(m.cc_half, m.lattices) for m in merges if m.cc_half is not None and 0.02 < m.cc_half < 0.999]
+        if n0s:
+            found.append(_need("cc_half", [needed_for_cc(target.cc_half, n0) for n0 in n0s[-5:]], _from(merges)))
+    adds = [m.multiplicity / m.lattices for m in merges if m.multiplicity and m.lattices > 0]
+    basis = _from(merges) if adds else "from counts and symmetry"
+    if not adds and observed:
+        adds = [observed]
+    if target.completeness is not None and 0 < target.completeness < 1 and adds:
+        by_merge = [
+            needed_for_completeness(target.completeness, -math.log(1 - m.completeness) / m.lattices)
+            for m in merges
+            if m.completeness is not None and 0.02 < m.completeness < 0.999 and m.lattices > 0
+        ]
+        each = by_merge[-5:] or [needed_for_completeness(target.completeness, add) for add in adds[-5:]]
+        found.append(_need("completeness", each, basis))
+    if target.multiplicity is not None and target.multiplicity > 0 and adds:
+        found.append(_need("multiplicity", [target.multiplicity / add for add in adds[-5:]], basis))
+    return found
+
+
+def _from(merges: Sequence[Merge]) -> str:
+    newest = max((m.lattices for m in merges), default=0)
+    return f"from the merge of {newest:,} lattices"
+
+
+def _need(quantity: Quantity, estimates: Sequence[float], basis: str) -> Need:
+    values = np.asarray(estimates, float)
+    middle = float(np.median(values))
+    # One merge alone: CC½ and multiplicity of one data set are known to some percent at best.
+    spread = float(values.std(ddof=1)) * 1.96 / math.sqrt(len(values)) if len(values) > 1 else 0.1 * middle
+    return Need(quantity, middle, max(0.0, middle - spread), middle + spread, basis)
+
+
+def time_left(need: Need, lattices: int, per_second: float, low: float, high: float) -> Left | None:
+    """Seconds until ``need`` is met at ``per_second`` lattices (95 %: ``low`` to ``high``); None where none come.
+
+    The range combines the interval of the rate with that of the need.
+    """
+    missing = need.lattices - lattices
+    if missing <= 0:
+        return Left(0.0, 0.0, 0.0)
+    if per_second <= 0 or low <= 0:
+        return None
+    soonest = max(0.0, need.low - lattices) / high
+    latest = max(0.0, need.high - lattices) / low
+    return Left(missing / per_second, soonest, latest)

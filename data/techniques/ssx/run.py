@@ -1,0 +1,297 @@
+"""One serial run as it comes in: everything that the monitor shows, from new frames only.
+
+Appending costs the same at the first frame and at the ten-millionth. Memory is bounded, whatever the length: at most
+2,048 bins of time, 20,000 cells, 2^20 wells, 64 frames of interest of each kind, and one bit for each image number up
+to 2^27 by which a frame that a source repeats is told apart.
+"""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.techniques.ssx.batch import Batch
+from data.techniques.ssx.intervals import Blocks, Difference, Rate, difference, rate
+from data.techniques.ssx.timeline import COLUMNS, Recent, Timeline, sums, volume
+
+_CELLS: Final = 20_000
+_FRAMES: Final = 2**27
+_WELLS: Final = 2**20
+_INTEREST: Final = 64
+WINDOW: Final = 10.0
+"""Seconds that "now" means."""
+
+QUEUES: Final = ("newest", "best", "unindexed", "random")
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Hit, indexing and multi-lattice rate, of frames seen; None where a source does not tell, or no frame came."""
+
+    frames: int
+    hit: Rate | None
+    indexed: Rate | None
+    multiple: Rate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The head of the monitor at one moment.
+
+    ``recent``: the last ``WINDOW`` seconds; ``whole``: the run. ``dropped``: image numbers below the highest that never
+    came. ``repeated``: frames that a source gave again and that are counted once. ``newest``: time of the newest frame,
+    s since 1970; ``per_second``: lattices a second in the last minute, with its 95 % interval.
+    """
+
+    recent: Rates
+    whole: Rates
+    dropped: int
+    repeated: int
+    newest: float | None
+    lattices: int
+    per_second: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pump:
+    """Rates with and without laser, and on minus off."""
+
+    on: Rates
+    off: Rates
+    hit: Difference | None
+    indexed: Difference | None
+
+
+class Run:
+    """Counts one run. Safe in threads: one appends, others look."""
+
+    def __init__(self, wells: int = 0) -> None:
+        self._lock = threading.Lock()
+        self.timeline = Timeline()
+        self._recent = Recent()
+        self._totals = np.zeros(len(COLUMNS))
+        self._hits, self._indexed = Blocks(), Blocks()
+        self._pumped = np.zeros((2, len(COLUMNS)))
+        self._seen = np.zeros(1 << 13, np.uint8)
+        self.repeated = 0
+        self._first: int | None = None
+        self._last: int | None = None
+        self._newest: float | None = None
+        self._cells = np.zeros((_CELLS, 6), np.float32)
+        self._cell_frames = np.zeros(_CELLS, np.int64)
+        self._cells_offered = 0
+        self._lattices: Counter[str] = Counter()
+        self._lattice_kinds: list[str] = []
+        self._cell_kinds = np.zeros(_CELLS, np.int16)
+        self._random = np.random.default_rng(0)
+        self._wells = np.zeros((min(wells, _WELLS), 6)) if wells else np.zeros((0, 6))
+        self._queues: dict[str, list[tuple[float, int]]] = {name: [] for name in QUEUES}
+        self.version = 0
+
+    def append(self, batch: Batch) -> int:
+        """Add frames; how many of them were new."""
+        with self._lock:
+            fresh = self._new(batch)
+            if not len(fresh):
+                return 0
+            self.version += 1
+            self.timeline.append(fresh)
+            self._recent.append(fresh)
+            self._count(fresh)
+            self._keep_cells(fresh)
+            self._map(fresh)
+            self._queue(fresh)
+            return len(fresh)
+
+    # -- what is shown
+
+    def now(self, at: float) -> Now:
+        """The head at time ``at``, s since 1970."""
+        with self._lock:
+            return self._now(at)
+
+    def _now(self, at: float) -> Now:
+        recent = self._recent.window(at - WINDOW, at)
+        minute = self._recent.window(at - 60, at)
+        first = self._first if self._first is not None else 0
+        spanned = self._last - first + 1 if self._last is not None else 0
+        return Now(
+            self._rates(recent),
+            self._rates(self._totals),
+            spanned - int(self._totals[0]),
+            self.repeated,
+            self._newest,
+            int(self._totals[COLUMNS.index("lattices")]),
+            self._per_second(minute, at),
+        )
+
+    def _per_second(self, minute: NDArray[np.float64], at: float) -> tuple[float, float, float] | None:
+        began = self.timeline.first
+        if began is None or not minute[COLUMNS.index("tried")]:
+            return None
+        seconds = min(60.0, max(1.0, at - began))
+        dispersion, z = self._indexed.estimate()
+        lattices = float(minute[COLUMNS.index("lattices")])
+        indexed = float(minute[COLUMNS.index("indexed")])
+        found = rate(int(indexed), int(minute[COLUMNS.index("tried")]), dispersion=dispersion, z=z)
+        if found is None or found.value == 0:
+            return 0.0, 0.0, 0.0
+        scale = lattices / seconds / found.value
+        return lattices / seconds, found.low * scale, found.high * scale
+
+    def _rates(self, sums: NDArray[np.float64]) -> Rates:
+        value = dict(zip(COLUMNS, sums, strict=True))
+        hits, hits_z = self._hits.estimate()
+        indexed, indexed_z = self._indexed.estimate()
+        return Rates(
+            int(value["frames"]),
+            rate(int(value["hits"]), int(value["judged"]), dispersion=hits, z=hits_z),
+            rate(int(value["indexed"]), int(value["tried"]), dispersion=indexed, z=indexed_z),
+            rate(int(value["multiple"]), int(value["tried"])),
+        )
+
+    def pump(self) -> Pump | None:
+        """Laser on against off; None where no frame says which it is."""
+        with self._lock:
+            if not self._pumped[:, 0].any():
+                return None
+            off, on = self._rates(self._pumped[0]), self._rates(self._pumped[1])
+            return Pump(
+                on,
+                off,
+                difference(on.hit, off.hit) if on.hit and off.hit else None,
+                difference(on.indexed, off.indexed) if on.indexed and off.indexed else None,
+            )
+
+    def cells(self) -> tuple[NDArray[np.float32], NDArray[np.int64], list[str]]:
+        """Cells (m, 6), their frames (m) and lattice types (m); beyond 20,000 a random choice of all."""
+        with self._lock:
+            held = min(self._cells_offered, _CELLS)
+            kinds = [self._lattice_kinds[k] for k in self._cell_kinds[:held]]
+            return self._cells[:held].copy(), self._cell_frames[:held].copy(), kinds
+
+    @property
+    def cells_offered(self) -> int:
+        """Lattices with a cell that came, kept or not."""
+        return self._cells_offered
+
+    def lattices(self) -> dict[str, int]:
+        """How many lattices of each type and centring."""
+        with self._lock:
+            return dict(self._lattices.most_common())
+
+    def wells(self) -> NDArray[np.float64]:
+        """(wells, 6): frames, hits, indexed, lattices, best resolution (Å, NaN: none), mean cell volume (Å³, NaN)."""
+        with self._lock:
+            found = self._wells.copy()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found[:, 5] = np.where(found[:, 3] > 0, found[:, 5] / found[:, 3], np.nan)
+        found[:, 4] = np.where(found[:, 4] > 0, found[:, 4], np.nan)
+        return found
+
+    def queue(self, name: str) -> list[int]:
+        """Image numbers of frames of interest, the first first: one of ``QUEUES``."""
+        with self._lock:
+            return [frame for _, frame in self._queues[name]]
+
+    # -- counting
+
+    def _new(self, batch: Batch) -> Batch:
+        """The frames that have not come before; nonsense numbers are left out as repeated."""
+        fits = (batch.frame >= 0) & (batch.frame < _FRAMES)
+        numbers = np.where(fits, batch.frame, 0)
+        if len(numbers) and (need := (int(numbers.max()) >> 3) + 1) > len(self._seen):
+            grown = np.zeros(max(need, 2 * len(self._seen)), np.uint8)
+            grown[: len(self._seen)] = self._seen
+            self._seen = grown
+        bit = np.left_shift(1, numbers & 7).astype(np.uint8)
+        keep = fits & ((self._seen[numbers >> 3] & bit) == 0)
+        _, once = np.unique(numbers, return_index=True)
+        single = np.zeros(len(numbers), bool)
+        single[once] = True
+        keep &= single
+        np.bitwise_or.at(self._seen, numbers[keep] >> 3, bit[keep])
+        self.repeated += int(len(keep) - keep.sum())
+        return batch.where(keep)
+
+    def _count(self, batch: Batch) -> None:
+        self._totals += sums(batch)
+        self._hits.append((batch.hit == 1)[batch.hit >= 0])
+        self._indexed.append((batch.lattices > 0)[batch.lattices >= 0])
+        for state in (0, 1):
+            chosen = batch.pump == state
+            if chosen.any():
+                self._pumped[state] += sums(batch.where(chosen))
+        low, high = int(batch.frame.min()), int(batch.frame.max())
+        self._first = low if self._first is None else min(self._first, low)
+        self._last = high if self._last is None else max(self._last, high)
+        timed = batch.time[np.isfinite(batch.time)]
+        if len(timed):
+            newest = float(timed.max())
+            self._newest = newest if self._newest is None else max(self._newest, newest)
+
+    def _keep_cells(self, batch: Batch) -> None:
+        """Algorithm R (J. S. Vitter, 1985): each of all cells is kept with the same chance."""
+        count = len(batch.cells)
+        if not count:
+            return
+        for name, many in zip(*np.unique(batch.lattice, return_counts=True), strict=True):
+            self._lattices[str(name)] += int(many)
+            if str(name) not in self._lattice_kinds and len(self._lattice_kinds) < 1000:
+                self._lattice_kinds.append(str(name))
+        index = {name: k for k, name in enumerate(self._lattice_kinds)}
+        kinds = np.array([index.get(str(name), 0) for name in batch.lattice], np.int16)
+        order = self._cells_offered + np.arange(count)
+        place = np.where(order < _CELLS, order, (self._random.random(count) * (order + 1)).astype(np.int64))
+        kept = place < _CELLS
+        self._cells[place[kept]] = batch.cells[kept]
+        self._cell_frames[place[kept]] = batch.frame[batch.cell_frame[kept]]
+        self._cell_kinds[place[kept]] = kinds[kept]
+        self._cells_offered += count
+
+    def _map(self, batch: Batch) -> None:
+        known = (batch.address >= 0) & (batch.address < _WELLS)
+        if not known.any():
+            return
+        batch = batch.where(known)
+        highest = int(batch.address.max())
+        if highest >= len(self._wells):
+            grown = np.zeros((min(_WELLS, max(highest + 1, 2 * len(self._wells))), 6))
+            grown[: len(self._wells)] = self._wells
+            self._wells = grown
+        at = batch.address
+        np.add.at(self._wells[:, 0], at, 1)
+        np.add.at(self._wells[:, 1], at, batch.hit == 1)
+        np.add.at(self._wells[:, 2], at, batch.lattices > 0)
+        np.add.at(self._wells[:, 3], at, np.maximum(batch.lattices, 0))
+        seen = np.isfinite(batch.resolution) & (batch.resolution > 0)
+        held = self._wells[:, 4]
+        held[held == 0] = np.inf
+        np.minimum.at(held, at[seen], batch.resolution[seen])
+        held[np.isinf(held)] = 0
+        if len(batch.cells):
+            np.add.at(self._wells[:, 5], at[batch.cell_frame], volume(batch.cells))
+
+    def _queue(self, batch: Batch) -> None:
+        hits = np.flatnonzero(batch.hit == 1)
+        if not len(hits):
+            return
+        frame, spots = batch.frame[hits], batch.spots[hits].astype(float)
+        indexed = batch.lattices[hits] > 0
+        blind = batch.lattices[hits] == 0
+        best = indexed & np.isfinite(batch.resolution[hits]) & (batch.resolution[hits] > 0)
+        self._best("newest", frame.astype(float), frame)
+        self._best("best", -batch.resolution[hits][best].astype(float), frame[best])
+        self._best("unindexed", spots[blind], frame[blind])
+        self._best("random", self._random.random(len(frame)), frame)
+
+    def _best(self, name: str, rank: NDArray[np.float64], frame: NDArray[np.int64]) -> None:
+        if len(rank) > _INTEREST:
+            top = np.argpartition(-rank, _INTEREST)[:_INTEREST]
+            rank, frame = rank[top], frame[top]
+        held = self._queues[name] + [(float(r), int(f)) for r, f in zip(rank, frame, strict=True)]
+        held.sort(key=lambda item: -item[0])
+        self._queues[name] = held[:_INTEREST]
