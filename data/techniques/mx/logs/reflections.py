@@ -84,10 +84,7 @@ def read_mtz(path: Path) -> Report:
     gemmi = _gemmi()
     try:
         mtz = gemmi.read_mtz_file(str(path))
-        intensities = gemmi.Intensities()
-        # A file that names batches is not merged, whether or not it describes them.
-        batches = any(column.type == "B" for column in mtz.columns)
-        intensities.import_mtz(mtz, gemmi.DataType.Unmerged if batches else gemmi.DataType.Unknown)
+        intensities = _intensities(gemmi, mtz)
     except (ValueError, RuntimeError, OSError) as error:
         raise Unusable("is no MTZ file with intensities") from error
     if intensities.spacegroup is None or len(intensities.value_array) < _BINS:
@@ -96,6 +93,19 @@ def read_mtz(path: Path) -> Report:
         return _measured(gemmi, intensities, intensities.type == gemmi.DataType.Unmerged)
     except (ValueError, RuntimeError) as error:
         raise Unusable("is an MTZ file whose intensities cannot be put into shells") from error
+
+
+def _intensities(gemmi: Any, mtz: Any) -> Any:
+    intensities = gemmi.Intensities()
+    labels = mtz.column_labels()
+    if len(mtz.batches) or not any(column.type == "B" for column in mtz.columns) or not {"I", "SIGI"} <= set(labels):
+        intensities.import_mtz(mtz)
+        return intensities
+    # A file that names batches without describing them: gemmi would take it for merged.
+    table = np.array(mtz, copy=False)
+    values, sigmas = (table[:, labels.index(name)].astype(np.float64) for name in ("I", "SIGI"))
+    intensities.set_data(mtz.cell, mtz.spacegroup, table[:, :3].astype(np.int32), values, sigmas)
+    return intensities
 
 
 def _measured(gemmi: Any, intensities: Any, unmerged: bool) -> Report:
