@@ -6,7 +6,7 @@ what would be shown as it: ``1.5`` is 1.45 up to 1.55.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isfinite
@@ -128,6 +128,28 @@ def needed(asked: Asked, fields: Sequence[Field]) -> frozenset[str]:
         for field in fields
         if field.needs and (field.key in touched or (asked.search.strip() and field.kind in {"text", "choice"}))
     )
+
+
+def matcher(kind: Kind, text: str) -> Callable[[Any], bool] | None:
+    """Whether a value fulfils a filter, for rows that are at hand; None where ``text`` is no filter for this kind."""
+    text = text.strip()
+    if not text or len(text) > _LONGEST:
+        return None
+    if kind == "text":
+        return lambda value: value is not None and text.casefold() in str(value).casefold()
+    if kind == "choice":
+        words = {word.strip().lower() for word in text.split("|") if word.strip()}
+        return (lambda value: str(value).lower() in words) if words else None
+    low, low_in, high, high_in = _numbers(text) if kind == "number" else _times(text)
+    if low is None and high is None:
+        return None
+
+    def within(value: Any) -> bool:
+        if value is None or (low is not None and (value < low or (value == low and not low_in))):
+            return False
+        return not (high is not None and (value > high or (value == high and not high_in)))
+
+    return within
 
 
 # ---- text -----------------------------------------------------------------------------------------------------------
