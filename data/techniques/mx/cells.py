@@ -39,7 +39,7 @@ class NotInstalled(DataError):
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Crystals of like cells. ``members``: places in what was given; ``mean`` and ``spread`` of a … γ of the members."""
+    """Crystals of like cells. ``members``: places in what was given; ``mean`` and ``spread`` of a … γ of these."""
 
     members: tuple[int, ...]
     mean: tuple[float, ...]
@@ -48,7 +48,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """``clusters``: largest first. ``links``: SciPy's linkage, for the drawing; ``order``: its leaves from left to right.
+    """``clusters``: largest first. ``links``: SciPy's linkage; ``order``: its leaves from left to right.
 
     ``left_out``: places of cells that are no cells.
     """
@@ -77,19 +77,18 @@ def reduced(cell: Sequence[float], space_group: str | None) -> tuple[float, ...]
 
 
 def distances(cells: Sequence[tuple[float, ...]]) -> Floats:
-    """The distances of reduced cells to each other, (n, n), in percent."""
+    """The distances of reduced cells to each other, (n, n), in percent. Raises NotInstalled."""
+    try:
+        from scipy.spatial import cKDTree
+    except ImportError as error:
+        raise NotInstalled from error
     metrics = [_metric(cell) for cell in cells]
     own = np.array([_g6(metric[None])[0] for metric in metrics])
     lengths = np.linalg.norm(own, axis=1)
     count = len(cells)
     found = np.zeros((count, count))
     for n, metric in enumerate(metrics):
-        settings = _settings(metric)
-        # Blocks bound the memory: settings times cells times six numbers.
-        nearest = np.full(count, np.inf)
-        for start in range(0, len(settings), 200):
-            apart = np.linalg.norm(own[:, None, :] - settings[None, start : start + 200, :], axis=2)
-            nearest = np.minimum(nearest, apart.min(axis=1))
+        nearest, _ = cKDTree(_settings(metric)).query(own)
         found[n] = 50 * nearest / np.maximum((lengths + lengths[n]) / 2, 1e-9)
     symmetric: Floats = np.minimum(found, found.T)
     np.fill_diagonal(symmetric, 0)
