@@ -77,6 +77,7 @@ system:
 	  || command -v google-chrome >/dev/null || wanted="$$wanted chromium"; \
 	command -v nginx >/dev/null || wanted="$$wanted nginx-light"; \
 	command -v haproxy >/dev/null || wanted="$$wanted haproxy"; \
+	command -v slapd >/dev/null || wanted="$$wanted slapd"; \
 	if [ -n "$$wanted" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Installing $$wanted for the tests …"; export DEBIAN_FRONTEND=noninteractive; \

@@ -35,7 +35,7 @@ class Access:
 
     def scope(self, identity: Identity) -> Scope:
         """What the person may see now, at most a minute old."""
-        if identity.provider not in self._trusted:
+        if identity.provider not in self._trusted or identity.kind != "person":
             raise UnknownPerson(identity.login)
         now = self._clock()
         with self._lock:

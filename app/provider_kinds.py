@@ -90,6 +90,7 @@ COMMON: Final = (
 _CA_FILE: Final = Option(
     "ca_file", kinds.file_path(), "PEM file of the authorities that vouch for the server; else the system's."
 )
+_ATTRIBUTE: Final = kinds.text("an attribute", empty=False)
 _STRICT: Final = Option(
     "strict_ca",
     kinds.flag(),
@@ -122,8 +123,71 @@ def _accounts(given: ProviderSettings, store: Store) -> Provider:
     return LocalAccounts(store, label=given.label)
 
 
+_LDAP: Final = (
+    Option(
+        "servers",
+        kinds.texts("a list of ldaps://host[:port] or ldap://host[:port]", kinds.is_directory_server),
+        "The directory's servers, asked in this order until one answers.",
+        required=True,
+    ),
+    Option("starttls", kinds.flag(), "Encrypt `ldap://` by STARTTLS before anything is sent.", True),
+    _CA_FILE,
+    _STRICT,
+    Option("bind_dn", kinds.text("a distinguished name"), "Who searches; nobody (anonymous) where empty."),
+    Option("bind_password", kinds.secret(), "The password of `bind_dn`."),
+    Option("base", kinds.text("a distinguished name", empty=False), "Where people are looked for.", required=True),
+    Option(
+        "filter",
+        kinds.text("a filter", empty=False),
+        "Which entries are meant by a name, `{login}`; exactly one must match.",
+        "(uid={login})",
+    ),
+    Option(
+        "login_pattern",
+        kinds.pattern(),
+        "What a name looks like; for others the directory is not asked.",
+        "[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+    ),
+    Option("login_attribute", _ATTRIBUTE, "The login name, as the directory spells it.", "uid"),
+    Option("subject_attribute", _ATTRIBUTE, "What names the person for good, and is never given anew.", "entryUUID"),
+    Option("name_attribute", _ATTRIBUTE, "The name shown on the page.", "cn"),
+    Option("groups_attribute", kinds.text("an attribute"), "Groups that stand in the person's entry, as `memberOf`."),
+    Option("group_base", kinds.text("a distinguished name"), "Where groups are looked for; nowhere if empty."),
+    Option("group_filter", kinds.text("a filter", empty=False), "Groups of the entry `{dn}`.", "(member={dn})"),
+    Option("group_attribute", _ATTRIBUTE, "The name of a group.", "cn"),
+    Option("allowed_groups", kinds.texts("a list of groups"), "Only their members sign in; everybody if empty.", ()),
+    Option(
+        "principal",
+        kinds.choice("person", "proposal"),
+        "What the entries are: people, or proposals with a password of their own.",
+        "person",
+    ),
+    Option("seconds", kinds.number(1, 9, "seconds"), "One sign-in takes no longer, over all servers.", 8.0),
+)
+
+
+def _ldap(given: ProviderSettings, store: Store) -> Provider:
+    from auth.providers.ldap import Directory, DirectoryOptions
+
+    options = DirectoryOptions(**given.values)
+    return Directory(given.key, given.label, options, trusted_logins=given.trusted_logins)
+
+
+def _ldap_mistakes(values: Mapping[str, Any], public: bool) -> Iterator[tuple[str, str]]:
+    for url in values["servers"]:
+        if url.startswith("ldap:") and not values["starttls"] and not loopback(url):
+            yield "servers", f"must be ldaps://, or starttls true: {url} would send passwords in the clear"
+    if problem := _unusable_ca(values["ca_file"]):
+        yield "ca_file", problem
+    if values["bind_dn"] and weak(values["bind_password"]) and (public or not values["bind_password"]):
+        yield "bind_password", "must be the password of bind_dn: it is empty, or an example's"
+    if values["bind_password"] and not values["bind_dn"]:
+        yield "bind_dn", "must be set where bind_password is"
+
+
 KINDS: Final[Mapping[str, ProviderKind]] = {
     "accounts": ProviderKind("Local account", (), _accounts, trusted_logins=True, own_key=True),
+    "ldap": ProviderKind("Directory", _LDAP, _ldap, _ldap_mistakes, needs="pip install 'ispyb-lens[ldap]'"),
 }
 
 

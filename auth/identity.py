@@ -2,13 +2,17 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from bokeh.io import curdoc
 
 # The gate sets this attribute on the server's request object. A browser cannot: cookies, headers,
 # arguments and the page's token all end up elsewhere.
 ATTRIBUTE: Final = "ispyb_auth"
+
+
+#: What signs in: a person, or a proposal with a password of its own.
+Principal: TypeAlias = Literal["person", "proposal"]
 
 
 class NotSignedIn(Exception):
@@ -22,7 +26,8 @@ class NotSignedIn(Exception):
 class Identity:
     """Who signed in, as the provider states it.
 
-    ``(provider, subject)`` names the person for good; ``login`` and ``name`` may change.
+    ``(provider, subject)`` names the person for good; ``login`` and ``name`` may change. A ``proposal``
+    is no person: its ``login`` is a proposal's name, and says nothing about a person of that name.
     """
 
     provider: str
@@ -30,6 +35,7 @@ class Identity:
     login: str
     name: str
     groups: tuple[str, ...] = ()
+    kind: Principal = "person"
 
     @property
     def key(self) -> str:

@@ -18,7 +18,7 @@ DISTRIBUTIONS = {
     "argon2": "argon2-cffi",
     "pyviz_comms": "panel",
 }
-CONDA_EXTRAS = ("mysql", "mysqlclient", "fast", "mx", "export")
+CONDA_EXTRAS = ("mysql", "mysqlclient", "ldap", "fast", "mx", "export")
 
 
 def requirements(lines: Iterable[str]) -> dict[str, Requirement]:

@@ -1,5 +1,6 @@
 """Sign-in providers come from tables of the settings file and from variables, and mistakes are named."""
 
+import dataclasses
 import importlib.metadata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,11 +10,12 @@ import pytest
 
 from app import kinds, settings
 from app.__main__ import main
-from app.provider_kinds import Option, ProviderKind, ProviderSettings
+from app.provider_kinds import KINDS, Option, ProviderKind, ProviderSettings
 from app.providers import providers, trusted
 from app.settings import Settings, SettingsError, load
 from auth.identity import Identity
 from auth.providers import Misconfigured, Provider
+from auth.providers.ldap import DirectoryOptions
 from auth.store import Store
 
 LOCAL = "ISPYB_LENS_LOGIN_PROVIDERS_"
@@ -171,6 +173,58 @@ def test_a_mistake_is_told_with_the_setting_and_what_is_expected(toml: str, word
 
 def test_an_example_secret_will_do_where_nobody_else_signs_in() -> None:
     assert read(DOOR.replace("open sesame", "changeme")).login.providers
+
+
+LDAP = '[login.providers.site]\nkind = "ldap"\nbase = "dc=example"\nservers = ["ldaps://ldap.example.org"]\n'
+PLAIN = LDAP.replace("ldaps:", "ldap:")
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        (PLAIN + "starttls = false", "site.servers in a.toml must be ldaps://, or starttls true"),
+        (LDAP.replace("ldaps:", "http:"), "site.servers in a.toml must be a list of ldaps://"),
+        (LDAP.replace("org", "org/dc=x"), "site.servers in a.toml must be a list of ldaps://"),
+        (
+            LDAP + 'ca_file = "/not/there.pem"',
+            "site.ca_file in a.toml must be a file that is there; /not/there.pem is not",
+        ),
+        (LDAP + f'ca_file = "{__file__}"', "site.ca_file in a.toml must be a PEM file of certificates"),
+        (LDAP + 'bind_dn = "cn=lens"', "login.providers.site.bind_password must be the password of bind_dn"),
+        (LDAP + 'bind_password = "hunter2"', "login.providers.site.bind_dn must be set"),
+        (PUBLIC + LDAP + 'bind_dn = "cn=lens"\nbind_password = "changeme"', "site.bind_password in a.toml must be"),
+        (LDAP + 'login_pattern = "("', "site.login_pattern in a.toml must be a regular expression"),
+        (LDAP + 'principal = "dog"', "site.principal in a.toml must be person or proposal"),
+        (LDAP + "seconds = 20", "site.seconds in a.toml must be a number of seconds between 1 and 9"),
+        (LDAP + "start_tls = true", "did you mean starttls?"),
+    ],
+)
+def test_a_directory_that_cannot_be_trusted_or_used_is_refused(toml: str, words: str) -> None:
+    found = told(toml)
+    assert len(found) == 1
+    assert words in found[0]
+    assert "hunter2" not in found[0]
+
+
+def test_a_directory_without_encryption_will_do_on_this_computer() -> None:
+    assert read(PLAIN.replace("ldap.example.org", "localhost:3389") + "starttls = false").login.providers
+
+
+def test_a_directory_is_made_of_its_settings(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'lens.sqlite'}")
+    made = providers(read(LDAP + 'label = "Facility"\ntrusted_logins = true'), store)
+    assert [(p.key, p.label, p.trusted_logins) for p in made] == [("site", "Facility", True)]
+    with pytest.raises(SettingsError, match=r"^login\.providers\.site\.filter must be a filter"):
+        providers(read(LDAP + 'filter = "(uid={user})"'), store)
+    store.close()
+
+
+def test_the_options_of_a_directory_are_those_that_it_takes() -> None:
+    taken = {field.name: field.default for field in dataclasses.fields(DirectoryOptions)}
+    documented = {option.name: option for option in KINDS["ldap"].options}
+    assert set(taken) == set(documented)
+    for name, option in documented.items():
+        assert option.required or option.default == taken[name], name
 
 
 def test_one_provider_twice_is_no_toml() -> None:

@@ -21,6 +21,7 @@ class Authority:
     folder: Path
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
+    old: bool = False
 
     @property
     def path(self) -> Path:
@@ -33,34 +34,36 @@ class Authority:
     def sign(self, *names: str, days: float = 1) -> tuple[Path, Path]:
         """A certificate for these host names and IP addresses, and its key. Less than 0 ``days``: it has run out."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(names[0], self.certificate.subject, days)
-        signed = (
-            builder.public_key(key.public_key())
+        builder = (
+            _builder(names[0], self.certificate.subject, days)
+            .public_key(key.public_key())
             .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(_usage(signature=True), critical=True)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
-            .sign(self.key, hashes.SHA256())
         )
+        if not self.old:
+            by = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+            builder = builder.add_extension(_usage(signature=True), critical=True).add_extension(by, critical=False)
+        signed = builder.sign(self.key, hashes.SHA256())
         stem = f"{signed.serial_number:x}"
         return _written(self.folder / f"{stem}.pem", signed), _written(self.folder / f"{stem}.key", key)
 
 
-def authority(folder: Path) -> Authority:
-    """A new authority."""
+def authority(folder: Path, *, old: bool = False) -> Authority:
+    """A new authority; an ``old`` one leaves out what RFC 5280 demands: key usage and key identifiers."""
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority of one test")])
-    certificate = (
+    builder = (
         _builder("Authority of one test", name, 1)
         .public_key(key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signature=False), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
     )
-    made = Authority(folder, key, certificate)
+    if not old:
+        mine = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        builder = builder.add_extension(_usage(signature=False), critical=True).add_extension(mine, critical=False)
+    certificate = builder.sign(key, hashes.SHA256())
+    made = Authority(folder, key, certificate, old)
     _written(made.path, certificate)
     return made
 

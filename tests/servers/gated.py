@@ -231,12 +231,13 @@ def dashboard(
     extra: Sequence[tuple[Any, ...]] = (),
     install: bool = True,
     prefix: str = "",
+    providers: Sequence[Any] = (),
     **options: Any,
 ) -> Iterator[Dashboard]:
-    """Serve ``apps`` (one small page at ``/app``) behind a gate on a free port."""
+    """Serve ``apps`` (one small page at ``/app``) behind a gate on a free port; ``providers`` beside `People`."""
     clock, people = Clock(), People()
     store = Store(f"sqlite:///{folder / 'lens.sqlite'}", clock=clock)
-    gate = Gate(store, [people], prefix=prefix, demo=DEMO, **options)
+    gate = Gate(store, [people, *providers], prefix=prefix, demo=DEMO, **options)
     ready: list[Any] = []
     started = threading.Event()
 
