@@ -1,5 +1,6 @@
 """Opening the dashboard's own database: a private SQLite file, or a server several hosts share."""
 
+import hashlib
 import os
 import weakref
 from collections.abc import Iterator
@@ -9,6 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, create_engine, event, insert, update
 from sqlalchemy.engine import URL, Engine
+
+
+def digest(secret: str) -> str:
+    """The form in which a secret is stored and compared: SHA-256, hexadecimal."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def opened(url: URL) -> Engine:

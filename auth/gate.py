@@ -32,7 +32,7 @@ from auth.csp import PageSecurity
 from auth.identity import ATTRIBUTE, Identity, SignedIn
 from auth.origin import client_address, from_own_page, is_loopback, origin_of
 from auth.providers import PasswordProvider, Provider, RedirectProvider
-from auth.records import LoginSession
+from auth.records import LoginSession, ProviderSession
 from auth.store import Store, digest
 
 # Bokeh copies a page's headers into the token that it writes into the page. These may stay.
@@ -114,6 +114,7 @@ class Gate:
         self._headers = partial(PageSecurity, https=https and not is_loopback(urlsplit(public_url or "").netloc))
         self.cookie = f"__Host-{cookie}" if self.secure else cookie
         self.form_cookie = f"__Host-{cookie}_form" if self.secure else f"{cookie}_form"
+        self.flow_cookie = f"__Host-{cookie}_flow" if self.secure else f"{cookie}_flow"
         self.sockets = Sockets()
         # Threads of their own: a provider that hangs must not hold up pages or another provider.
         self._threads = {key: ThreadPoolExecutor(2, thread_name_prefix=f"sign-in-{key}") for key in self.passwords}
@@ -179,6 +180,13 @@ class Gate:
     def start_url(self, provider: str, wanted: str) -> str:
         """Where signing in by a redirect provider begins."""
         return f"{self.prefix}/auth/{provider}/start?next={quote(wanted, safe='/')}"
+
+    def absolute(self, handler: RequestHandler, path: str) -> str:
+        """The address of ``path`` of this site, as another site is told it. Raises `HTTPError`."""
+        request = handler.request
+        if self._public is None and not is_loopback(request.host):
+            raise HTTPError(421, reason="Set server.public_url to sign in on the pages of a provider")
+        return f"{self._public or origin_of(f'{request.protocol}://{request.host}')}{self.prefix}{path}"
 
     async def admit(self, handler: RequestHandler) -> SignedIn | None:
         """Let a request in and write its identity on it; else answer it and return None.
@@ -253,24 +261,41 @@ class Gate:
         """The login session of a request to a public route, if it has one."""
         return await self._session(self.session_id(handler))
 
-    async def sign_in(self, handler: RequestHandler, identity: Identity, kind: str) -> None:
-        """Start a login session with a new id, end the one that this browser had."""
+    async def sign_in(
+        self, handler: RequestHandler, identity: Identity, kind: str, there: ProviderSession | None = None
+    ) -> None:
+        """Start a login session with a new id, end the one that this browser had.
+
+        ``there`` is what a redirect provider calls it.
+        """
         old = self.session_id(handler)
         if old:
             await self.revoke(digest(old), "signed in anew")
         address = self.address(handler)
         agent = handler.request.headers.get("User-Agent", "")
-        begin = partial(self.store.begin, identity, address=address, agent=agent)
+        begin = partial(self.store.begin, identity, address=address, agent=agent, there=there)
         session_id = await self.ask(begin)
         await self.audit(handler, kind, identity.login, identity.provider)
         self._set_cookie(handler, self.cookie, session_id)
-        handler.clear_cookie(self.form_cookie, path="/", secure=self.secure, httponly=True)
+        for name in (self.form_cookie, self.flow_cookie):
+            handler.clear_cookie(name, path="/", secure=self.secure, httponly=True)
 
-    async def sign_out(self, handler: RequestHandler, *, everywhere: bool = False) -> None:
-        """End this browser's login session, or all of the person's."""
+    async def sign_out(self, handler: RequestHandler, *, everywhere: bool = False) -> tuple[str, str] | None:
+        """End this browser's login session, or all of the person's.
+
+        Returns the label of the provider at whose pages the person is still signed in, and the
+        address there that signs out of it; None where there is no such address.
+        """
         session = await self.current(handler)
+        elsewhere = None
         if session is not None:
             identity = session.identity
+            provider = self.redirects.get(identity.provider)
+            there = await self.ask(self.store.flows.of, session.session_hash) if provider else None
+            if provider is not None and there is not None:
+                back = self.absolute(handler, f"/auth/{provider.key}/out")
+                url = await provider.logout_url(there.hint, identity.login, back)
+                elsewhere = (provider.label, url) if url else None
             await self.revoke(session.session_hash, "signed out")
             if everywhere:
                 await self.ask(self.store.revoke_person, identity.provider, identity.subject, "signed out")
@@ -278,6 +303,7 @@ class Gate:
             kind = "logout everywhere" if everywhere else "logout"
             await self.audit(handler, kind, identity.login, identity.provider)
         handler.clear_cookie(self.cookie, path="/", secure=self.secure, httponly=True)
+        return elsewhere
 
     async def revoke(self, session_hash: str, reason: str) -> None:
         """End a login session and close its websockets in this process."""
@@ -300,10 +326,17 @@ class Gate:
 
     def form_token(self, handler: RequestHandler) -> str:
         """The value that a form must send back, together with the cookie that is set here."""
-        token = handler.get_cookie(self.form_cookie) or ""
+        return self._mark(handler, self.form_cookie)
+
+    def flow_mark(self, handler: RequestHandler) -> str:
+        """The cookie by which a browser that comes back from a provider is known to be the same."""
+        return self._mark(handler, self.flow_cookie)
+
+    def _mark(self, handler: RequestHandler, cookie: str) -> str:
+        token = handler.get_cookie(cookie) or ""
         if len(token) != 43:
             token = secrets.token_urlsafe(32)
-        self._set_cookie(handler, self.form_cookie, token)
+        self._set_cookie(handler, cookie, token)
         return token
 
     def own_form(self, handler: RequestHandler) -> bool:

@@ -17,6 +17,22 @@ class LoginSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Flow:
+    """A sign-in that came back from a provider: where it was to lead, and when it began."""
+
+    wanted: str
+    begun: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSession:
+    """What a provider calls a login session (see `auth.tables.PROVIDER_SESSION`)."""
+
+    sid: str
+    hint: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """A local account. ``folded`` is the name by which accounts are told apart."""
 

@@ -15,7 +15,7 @@ from auth.origin import neighbourhood, safe_next
 from auth.passwords import LONGEST
 from auth.providers import PasswordProvider, ProviderUnavailable
 from auth.records import Limit
-from auth.sign_in_page import SignInPage, SignOutPage
+from auth.sign_in_page import LeavingPage, SignInPage, SignOutPage
 from auth.store import digest
 
 _LARGEST_FORM = 16_384
@@ -79,7 +79,32 @@ class PublicHandler(RequestHandler):
         self.finish(f"{self._reason}\n")
 
 
-class SignIn(PublicHandler):
+class SignInShown(PublicHandler):
+    """The base of what may end at the sign-in page."""
+
+    def show(self, status: int, wanted: str, *, login: str = "", failed: str = "", said: str = "") -> None:
+        """Answer with the sign-in page."""
+        page = SignInPage(
+            title=self.gate.title,
+            note=self.gate.note,
+            action=f"{self.gate.prefix}/login",
+            token=self.gate.form_token(self),
+            wanted=wanted,
+            providers=tuple((p.key, p.label) for p in self.gate.passwords.values()),
+            others=tuple((self.gate.start_url(p.key, wanted), p.label) for p in self.gate.redirects.values()),
+            demo=tuple((person.login, person.who) for person in self.gate.demo),
+            login=login[:255],
+            provider=self.get_body_argument("provider", ""),
+            failed=failed,
+            said=said,
+        )
+        nonce = secrets.token_urlsafe(16)
+        self.set_status(status)
+        self.set_header("Content-Security-Policy", form_policy(nonce))
+        self.finish(page.html(nonce))
+
+
+class SignIn(SignInShown):
     """The sign-in page and its form."""
 
     async def get(self) -> None:
@@ -88,14 +113,14 @@ class SignIn(PublicHandler):
             self.redirect(wanted, status=303)
             return
         said = "You are signed out." if self.get_query_argument("out", "") else ""
-        self._show(200, wanted, said=said)
+        self.show(200, wanted, said=said)
 
     async def post(self) -> None:
         gate = self.gate
         wanted = safe_next(self.get_body_argument("next", ""), gate.prefix)
         if not gate.own_form(self):
             await gate.audit(self, "form refused", detail="sign-in")
-            self._show(
+            self.show(
                 403,
                 wanted,
                 failed="This form was too old, or not sent from here. Please try again.",
@@ -104,14 +129,14 @@ class SignIn(PublicHandler):
         login, password = self._given()
         provider = self._provider()
         if provider is None or not _possible(login, password):
-            self._show(401, wanted, login=login, failed=_WRONG)
+            self.show(401, wanted, login=login, failed=_WRONG)
             return
         limits = self._limits(provider.key, login)
         wait = await gate.ask(gate.store.attempt, limits)
         if wait > 0:
             await gate.audit(self, "throttled", login, provider.key)
             self.set_header("Retry-After", str(int(wait) + 1))
-            self._show(
+            self.show(
                 429,
                 wanted,
                 login=login,
@@ -157,10 +182,10 @@ class SignIn(PublicHandler):
             )
             if trouble.startswith("reference"):
                 failed = f"Signing in failed here. Please try again, or ask for help ({trouble})."
-            self._show(503, wanted, login=login, failed=failed)
+            self.show(503, wanted, login=login, failed=failed)
             return None
         await gate.audit(self, "failure", login, provider.key)
-        self._show(401, wanted, login=login, failed=_WRONG)
+        self.show(401, wanted, login=login, failed=_WRONG)
         return None
 
     def _given(self) -> tuple[str, str]:
@@ -187,26 +212,6 @@ class SignIn(PublicHandler):
             Limit(f"address {neighbourhood(self.gate.address(self))}", _ADDRESS_FREE),
         ]
 
-    def _show(self, status: int, wanted: str, *, login: str = "", failed: str = "", said: str = "") -> None:
-        page = SignInPage(
-            title=self.gate.title,
-            note=self.gate.note,
-            action=f"{self.gate.prefix}/login",
-            token=self.gate.form_token(self),
-            wanted=wanted,
-            providers=tuple((p.key, p.label) for p in self.gate.passwords.values()),
-            others=tuple((self.gate.start_url(p.key, wanted), p.label) for p in self.gate.redirects.values()),
-            demo=tuple((person.login, person.who) for person in self.gate.demo),
-            login=login[:255],
-            provider=self.get_body_argument("provider", ""),
-            failed=failed,
-            said=said,
-        )
-        nonce = secrets.token_urlsafe(16)
-        self.set_status(status)
-        self.set_header("Content-Security-Policy", _form_policy(nonce))
-        self.finish(page.html(nonce))
-
 
 class SignOut(PublicHandler):
     """Signing out: a page with a button, and what the button sends."""
@@ -224,10 +229,16 @@ class SignOut(PublicHandler):
             self._show(403, session.identity.name)
             return
         everywhere = self.get_body_argument("everywhere", "") == "1"
-        await self.gate.sign_out(self, everywhere=everywhere)
+        elsewhere = await self.gate.sign_out(self, everywhere=everywhere)
         # Frames and files must not stay behind in a browser at a beamline.
         self.set_header("Clear-Site-Data", '"cache"')
-        self.redirect(f"{self.gate.prefix}/login?out=1", status=303)
+        if elsewhere is None:
+            self.redirect(f"{self.gate.prefix}/login?out=1", status=303)
+            return
+        # A page, not a redirect: browsers hold a form that was sent to its form-action all the way.
+        nonce = secrets.token_urlsafe(16)
+        self.set_header("Content-Security-Policy", form_policy(nonce))
+        self.finish(LeavingPage(self.gate.title, *elsewhere).html(nonce))
 
     def _show(self, status: int, name: str) -> None:
         page = SignOutPage(
@@ -239,7 +250,7 @@ class SignOut(PublicHandler):
         )
         nonce = secrets.token_urlsafe(16)
         self.set_status(status)
-        self.set_header("Content-Security-Policy", _form_policy(nonce))
+        self.set_header("Content-Security-Policy", form_policy(nonce))
         self.finish(page.html(nonce))
 
 
@@ -332,7 +343,8 @@ def _possible(login: str, password: str) -> bool:
     )
 
 
-def _form_policy(nonce: str) -> str:
+def form_policy(nonce: str) -> str:
+    """The Content-Security-Policy of the gate's own pages."""
     return (
         f"default-src 'none'; style-src 'nonce-{nonce}'; img-src 'self'; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"

@@ -151,17 +151,35 @@ class SignOutPage:
         return _page(f"Sign out · {self.title}", nonce, body)
 
 
+@dataclass(frozen=True, slots=True)
+class LeavingPage:
+    """Signed out here; the browser goes on to ``url``, which signs out at the provider as well."""
+
+    title: str
+    label: str
+    url: str
+
+    def html(self, nonce: str) -> str:
+        """The page; ``nonce`` marks its style."""
+        body = f"""<h1>{escape(self.title)}</h1>
+<p class="said" role="status">You are signed out here.</p>
+<p>Signing you out of {escape(self.label)} as well …</p>
+<a href="{escape(self.url)}">Go on</a>"""
+        onward = f'\n<meta http-equiv="refresh" content="0;url={escape(self.url)}">'
+        return _page(f"Sign out · {self.title}", nonce, body, onward)
+
+
 def _hidden(name: str, value: str) -> str:
     return f'<input type="hidden" name="{name}" value="{escape(value)}">\n'
 
 
-def _page(title: str, nonce: str, body: str) -> str:
+def _page(title: str, nonce: str, body: str, head: str = "") -> str:
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
+<title>{escape(title)}</title>{head}
 <style nonce="{nonce}">{_STYLE}</style>
 </head>
 <body>

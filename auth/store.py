@@ -4,7 +4,6 @@ Several processes may share it. SQLite by default (a file that only its owner ma
 database that SQLAlchemy knows where several hosts serve.
 """
 
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -17,9 +16,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.sql import ColumnElement
 
+from auth.database import digest as digest
 from auth.database import forget_in_children, opened, put, reading
+from auth.flows import Flows
 from auth.identity import Identity, identity_from, identity_text
-from auth.records import Account, AuditRow, Limit, LoginSession, TrailFilter
+from auth.records import Account, AuditRow, Limit, LoginSession, ProviderSession, TrailFilter
 from auth.sign_ins import SignIns
 from auth.tables import (
     ACCOUNT,
@@ -55,11 +56,6 @@ _LOOK_UP: Final = select(
 )
 
 
-def digest(secret: str) -> str:
-    """The form in which a secret is stored and compared: SHA-256, hexadecimal."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 class Store:
     """Login sessions, attempts, the audit trail, local accounts and sign-in links.
 
@@ -81,6 +77,8 @@ class Store:
         self._engine = opened(make_url(url))
         self.trail = Trail(self._engine, clock)
         self.sign_ins = SignIns(self._engine, clock, idle)
+        #: Sign-ins under way at providers that have pages of their own.
+        self.flows = Flows(self._engine, clock)
         #: Whether a call is too short to be worth a thread.
         self.local = self._engine.dialect.name == "sqlite"
         # Two processes may start at once, and both find no tables.
@@ -96,8 +94,13 @@ class Store:
 
     # -- login sessions ---------------------------------------------------------------------
 
-    def begin(self, identity: Identity, *, address: str = "", agent: str = "") -> str:
-        """Start a login session; its id (256 bits), which is stored nowhere, is for the cookie."""
+    def begin(
+        self, identity: Identity, *, address: str = "", agent: str = "", there: ProviderSession | None = None
+    ) -> str:
+        """Start a login session; its id (256 bits), which is stored nowhere, is for the cookie.
+
+        ``there`` is what the provider calls it.
+        """
         session_id = secrets.token_urlsafe(32)
         now = self._clock()
         with self._writing() as connection:
@@ -116,6 +119,8 @@ class Store:
                     agent=plain(agent, 255),
                 )
             )
+            if there is not None:
+                self.flows.tie(connection, digest(session_id), identity.provider, there)
         return session_id
 
     def look_up(self, session_id: str) -> LoginSession | None:
@@ -159,13 +164,25 @@ class Store:
         columns = LOGIN_SESSION.c
         return self._revoke(reason, columns.provider == provider, columns.subject == subject)
 
+    def revoke_provider_session(self, provider: str, sid: str, subject: str, reason: str) -> int:
+        """End the login sessions that ``provider`` calls ``sid``, of ``subject`` where one is given; how many."""
+        columns = LOGIN_SESSION.c
+        which = [columns.provider == provider, columns.session_hash.in_(list(self.flows.named(provider, sid)))]
+        if subject:
+            which.append(columns.subject == subject)
+        return self._revoke(reason, *which)
+
     def _revoke(self, reason: str, *which: ColumnElement[bool]) -> int:
+        columns = LOGIN_SESSION.c
         with self._writing() as connection:
+            found = connection.scalars(select(columns.session_hash).where(*which, columns.revoked.is_(False)))
+            hashes = list(found)
             ended = connection.execute(
                 update(LOGIN_SESSION)
-                .where(*which, LOGIN_SESSION.c.revoked.is_(False))
+                .where(columns.session_hash.in_(hashes), columns.revoked.is_(False))
                 .values(revoked=True, reason=plain(reason, 64))
             )
+            self.flows.untie(connection, hashes)
             return int(ended.rowcount)
 
     def _living(self) -> tuple[ColumnElement[bool], ...]:
@@ -330,6 +347,7 @@ class Store:
             connection.execute(delete(LOGIN_SESSION).where(LOGIN_SESSION.c.expires < now - _KEEP_ENDED))
             connection.execute(delete(THROTTLE).where(THROTTLE.c.last < now - 4 * _FORGET))
             connection.execute(delete(SIGN_IN_TOKEN).where(SIGN_IN_TOKEN.c.expires < now))
+            self.flows.tidy(connection, now)
 
     def _writing(self) -> Any:
         return self._engine.begin()

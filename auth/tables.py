@@ -66,6 +66,37 @@ SIGN_IN_TOKEN: Final = Table(
     Column("expires", Double, nullable=False),
 )
 
+# A sign-in on the pages of a provider, from leaving to coming back. What proves that it is the same
+# browser is derived from that browser's cookie (`auth.providers.oidc.Attempt`).
+FLOW: Final = Table(
+    "auth_flow",
+    METADATA,
+    Column("state_hash", String(64), primary_key=True),
+    Column("browser_hash", String(64), nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("wanted", Text, nullable=False),
+    Column("begun", Double, nullable=False, index=True),
+)
+
+# What a provider calls the login session: `sid` its own name of it, `hint` its statement, by which
+# it can be told that somebody signs out. Gone as soon as the login session ends.
+PROVIDER_SESSION: Final = Table(
+    "auth_provider_session",
+    METADATA,
+    Column("session_hash", String(64), primary_key=True),
+    Column("provider", String(64), nullable=False),
+    Column("sid", String(255), nullable=False, index=True),
+    Column("hint", Text, nullable=False),
+)
+
+# Statements that count once.
+USED_TOKEN: Final = Table(
+    "auth_used",
+    METADATA,
+    Column("token_hash", String(64), primary_key=True),
+    Column("until", Double, nullable=False),
+)
+
 # `seen` is the latest sign of life of the stay that goes on now, `before` that of the stay
 # before it.
 LAST_SEEN: Final = Table(

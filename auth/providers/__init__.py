@@ -77,10 +77,10 @@ class RedirectProvider(Protocol):
         """Its routes under ``/auth/<key>/``; the browser is sent to ``/auth/<key>/start?next=…`` to sign in."""
         ...
 
-    async def logout_url(self, hint: str, subject: str, back: str) -> str | None:
+    async def logout_url(self, hint: str, login: str, back: str) -> str | None:
         """Where to send a browser that signed out here, so that it is signed out there as well.
 
-        ``hint`` is what the provider gave to the login session, ``back`` where it may send the
+        ``hint`` is what the provider gave to the login session of ``login``, ``back`` where it may send the
         browser afterwards. None where there is no such page. Raises nothing.
         """
         ...
