@@ -19,6 +19,7 @@ ARGS ?=
 TESTS ?=
 BIN := $(VENV)/bin
 MODELS := $(VENV)/models
+NODE := $(VENV)/node
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
@@ -63,11 +64,21 @@ $(MODELS)/.esrf: $(VENV)/.made
 	@$(PIP) install --no-deps --target $(MODELS)/esrf 'ispyb-models-pyispyb>=1.3.2,<2'
 	@touch $@
 
+# The certified OpenID Connect provider, of the versions in the lock file.
+$(NODE)/.made: tests/servers/node/package-lock.json $(VENV)/.made
+	@rm -rf $(NODE); mkdir -p $(NODE)
+	@cp tests/servers/node/package.json tests/servers/node/package-lock.json $(NODE)/
+	@cd $(NODE) && npm ci --silent --no-audit --no-fund </dev/null
+	@touch $@
+
 # Without the models their tests are skipped, so a registry that cannot be reached stops nothing.
 setup: system $(VENV)/.test
 	@for models in diamond esrf; do \
 	  $(MAKE) --no-print-directory $(MODELS)/.$$models \
 	  || echo "The $$models models could not be installed; the tests that need them are skipped."; done
+	@if ! command -v npm >/dev/null; then echo "npm was not found; the tests with the certified OpenID provider are skipped."; \
+	elif ! $(MAKE) --no-print-directory $(NODE)/.made; then \
+	  echo "The certified OpenID provider could not be installed; the tests that need it are skipped."; fi
 
 # Servers, proxies and a browser for the tests, where we may install them; elsewhere what is there is used.
 system:

@@ -3,12 +3,13 @@
 import asyncio
 import ssl
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
+from joserfc.errors import JoseError, SecurityWarning
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from auth.oidc.options import OidcOptions
 from auth.oidc.refusal import Refused
@@ -20,6 +21,7 @@ _FRESH: Final = 3600.0
 _KEYS_AGAIN: Final = 10.0
 _SHORTEST_RSA: Final = 2048
 _MOST_KEYS: Final = 100
+_KINDS: Final[dict[str, type[Key]]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +82,24 @@ def signing_keys(found: dict[str, Any]) -> tuple[Key, ...]:
     listed = found.get("keys")
     if not isinstance(listed, list):
         raise Refused("its list of keys cannot be read")
-    keys: list[Key] = []
-    for entry in listed[:_MOST_KEYS]:
-        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
-            continue
-        try:
-            key = JWKRegistry.import_key(entry)
-            weak = isinstance(key, RSAKey) and key.public_key.key_size < _SHORTEST_RSA
-        except (JoseError, ValueError, TypeError, KeyError, AttributeError):  # whatever nonsense raises
-            continue
-        if isinstance(key, Key) and not weak:  # never a shared secret
-            keys.append(key)
-    return tuple(keys)
+    found_keys = (_signing_key(entry) for entry in listed[:_MOST_KEYS])
+    return tuple(key for key in found_keys if key is not None)
+
+
+def _signing_key(entry: object) -> Key | None:
+    """One key; never a shared secret, whatever the provider publishes."""
+    if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+        return None
+    kind = _KINDS.get(str(entry.get("kty")))
+    if kind is None:
+        return None
+    try:
+        with warnings.catch_warnings(action="ignore", category=SecurityWarning):  # of a key that we refuse
+            key = kind.import_key(entry)
+        weak = isinstance(key, RSAKey) and key.public_key.key_size < _SHORTEST_RSA
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):  # whatever nonsense raises
+        return None
+    return None if weak else key
 
 
 class Issuer:
@@ -135,4 +143,4 @@ class Issuer:
 
     async def _fetch(self, url: str, what: str) -> dict[str, Any]:
         async with client(self._options, self._tls) as asker:
-            return await fetched(asker, url, what, withhold_token=True)
+            return await fetched(asker, url, what)

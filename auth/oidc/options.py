@@ -9,7 +9,10 @@ from auth.origin import is_loopback
 from auth.providers import Misconfigured
 
 #: Signatures made with a private key. HS* would make the client's secret a signing key, none no signature.
-ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+ALGORITHMS: Final = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
+)
 CLIENT_AUTH: Final = ("auto", "client_secret_basic", "client_secret_post", "none")
 PROMPTS: Final = ("", "login", "select_account", "consent")
 
@@ -37,7 +40,7 @@ class OidcOptions:
     groups_claim: str = ""
     allowed_groups: tuple[str, ...] = ()
     trusted_logins: bool = False
-    algorithms: tuple[str, ...] = ("RS256", "PS256", "ES256", "EdDSA")
+    algorithms: tuple[str, ...] = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
     client_auth: str = "auto"
     ca_file: str = ""
     prompt: str = ""

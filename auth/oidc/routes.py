@@ -7,6 +7,7 @@ out, ``logout`` is called by the provider itself when somebody has signed out th
 import json
 import logging
 import secrets
+import traceback
 from functools import partial
 from typing import Any, Final
 
@@ -43,6 +44,10 @@ class OidcHandler(SignInShown):
     def redirect_uri(self) -> str:
         """Where the provider sends the browser back to."""
         return self.gate.absolute(self, f"/auth/{self.provider.key}/callback")
+
+    def _request_summary(self) -> str:
+        """What Tornado logs: the address without its query, which holds codes."""
+        return f"{self.request.method} {self.request.path} ({self.request.remote_ip})"
 
     async def refuse(self, refused: Refused, wanted: str) -> None:
         """Say why nobody is signed in."""
@@ -106,7 +111,9 @@ class Callback(OidcHandler):
             return
         except Exception as error:
             reference = secrets.token_hex(4)
-            log.error("Sign-in by %s: reference %s", provider.key, reference, exc_info=error)
+            # Where it happened, without its text: that may hold a token.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("Sign-in by %s: %s, reference %s\n%s", provider.key, type(error).__name__, reference, where)
             await gate.audit(self, "unavailable", detail=f"{provider.key}: reference {reference}")
             words = f"Signing in failed here. Please try again, or ask for help (reference {reference})."
             self.show(503, wanted, failed=words)

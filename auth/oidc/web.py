@@ -70,10 +70,14 @@ def client(options: OidcOptions, tls: ssl.SSLContext, *, auth: str = "none", red
     )
 
 
-async def fetched(asker: Any, url: str, what: str, **options: Any) -> dict[str, Any]:
+async def fetched(asker: Any, url: str, what: str, access_token: str = "") -> dict[str, Any]:
     """The JSON object at ``url``. Raises `Refused` and `Unreachable`, with ``what`` in their words."""
+    headers = {"Accept": "application/json"}
+    if access_token:
+        # By hand: Authlib takes a token that lasts a minute, as Keycloak's do, for expired.
+        headers["Authorization"] = f"Bearer {access_token}"
     try:
-        answer = await asker.request("GET", url, headers={"Accept": "application/json"}, **options)
+        answer = await asker.request("GET", url, headers=headers, withhold_token=True)
     except (httpx2.HTTPError, OSError) as error:
         raise Unreachable(f"{what} cannot be fetched ({type(error).__name__})") from error
     if answer.status_code >= 500 or answer.status_code == 429:

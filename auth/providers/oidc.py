@@ -106,8 +106,9 @@ class OidcProvider:
             auth = where.client_auth
             async with client(self.options, self._tls, auth=auth, redirect_uri=attempt.redirect_uri) as asker:
                 token = await self._token(asker, where, attempt, answer["code"])
-                id_token, access_token = token.get("id_token"), token.get("access_token")
-                header, claims = await self._verified(id_token, "its statement")
+                given = token.get("access_token")
+                access_token = given if isinstance(given, str) and given.isascii() and given.isprintable() else ""
+                header, claims = await self._verified(token.get("id_token"), "its statement")
                 check_id_token(
                     header,
                     claims,
@@ -115,11 +116,12 @@ class OidcProvider:
                     nonce=attempt.nonce,
                     begun=attempt.begun,
                     now=time.time(),
-                    access_token=access_token if isinstance(access_token, str) else "",
+                    access_token=access_token,
                 )
                 sid = claims.get("sid")
-                if where.userinfo and missing(claims, self.options):
-                    claims = merged(claims, await fetched(asker, where.userinfo, "its description of you"))
+                if where.userinfo and access_token and missing(claims, self.options):
+                    more = await fetched(asker, where.userinfo, "its description of you", access_token)
+                    claims = merged(claims, more)
             known = isinstance(sid, str) and len(sid) <= 255
             return Proven(
                 identity_of(self.key, claims, self.options), str(sid) if known else "", str(token["id_token"])
@@ -173,7 +175,9 @@ class OidcProvider:
         except OAuthError as error:
             raise Refused("it did not accept its own answer") from error
         except httpx2.HTTPStatusError as error:
-            raise Unreachable(f"it did not give its statement (HTTP {error.response.status_code})") from error
+            status = error.response.status_code
+            kind = Unreachable if status >= 500 or status == 429 else Refused
+            raise kind(f"it did not give its statement (HTTP {status})") from error
         except (httpx2.HTTPError, OSError) as error:
             raise Unreachable(f"it did not give its statement ({type(error).__name__})") from error
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

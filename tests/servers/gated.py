@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import panel as pn
 from bokeh.server.server import Server
@@ -22,7 +22,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from auth.gate import DemoPerson, Gate
 from auth.identity import Identity, current_identity
-from auth.providers import ProviderUnavailable
+from auth.providers import Provider, ProviderUnavailable
 from auth.routes import AuthedHandler
 from auth.store import Store
 
@@ -158,6 +158,20 @@ class Browser:
         form["next"] = wanted
         return self.send("/login", **form)
 
+    def follow(self, url: str, jar: dict[str, str] | None = None) -> Answer:
+        """Open an address of another site, as a redirect leads there; ``jar`` holds that site's cookies."""
+        parts = urlsplit(url)
+        there = Browser(parts.port or 80, cookies={} if jar is None else jar)
+        return there.get(f"{parts.path}?{parts.query}", Sec_Fetch_Site="cross-site")
+
+    def come_back(self, url: str) -> Answer:
+        """Open an address of this site to which another site redirects."""
+        parts = urlsplit(url)
+        assert parts.port == self.port, url
+        return self.ask(
+            "GET", f"{parts.path.removeprefix(self.prefix)}?{parts.query}", headers={"Sec-Fetch-Site": "cross-site"}
+        )
+
     def sign_out(self, **more: str) -> Answer:
         return self.send("/logout", **{**self.form("/logout"), **more})
 
@@ -231,7 +245,7 @@ def dashboard(
     extra: Sequence[tuple[Any, ...]] = (),
     install: bool = True,
     prefix: str = "",
-    providers: Sequence[Any] = (),
+    providers: Sequence[Provider] = (),
     **options: Any,
 ) -> Iterator[Dashboard]:
     """Serve ``apps`` (one small page at ``/app``) behind a gate on a free port; ``providers`` beside `People`."""
