@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
-from auth.database import digest
+from auth.database import digest, reading
 from auth.records import Flow, ProviderSession
 from auth.tables import FLOW, LOGIN_SESSION, PROVIDER_SESSION, USED_TOKEN
 
@@ -64,16 +64,16 @@ class Flows:
         """What the provider calls a login session."""
         columns = PROVIDER_SESSION.c
         query = select(columns.sid, columns.hint).where(columns.session_hash == session_hash)
-        with self._engine.connect() as connection:
-            row = connection.execution_options(reading=True).execute(query).one_or_none()
+        with reading(self._engine) as connection:
+            row = connection.execute(query).one_or_none()
         return None if row is None else ProviderSession(*row)
 
     def named(self, provider: str, sid: str) -> set[str]:
         """The login sessions that ``provider`` calls ``sid``."""
         columns = PROVIDER_SESSION.c
         query = select(columns.session_hash).where(columns.provider == provider, columns.sid == sid)
-        with self._engine.connect() as connection:
-            return set(connection.execution_options(reading=True).scalars(query))
+        with reading(self._engine) as connection:
+            return set(connection.scalars(query))
 
     # -- within a transaction of the store --------------------------------------------------
 
