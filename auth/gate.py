@@ -5,10 +5,8 @@ take it. Its hook runs in ``prepare`` of each handler, before anything is read o
 """
 
 import asyncio
-import ipaddress
 import logging
 import re
-import secrets
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +16,9 @@ from typing import Any, Final, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 
 from bokeh.server.auth_provider import AuthProvider
-from bokeh.server.util import match_host
 from bokeh.server.views.autoload_js_handler import AutoloadJsHandler
 from bokeh.server.views.session_handler import SessionHandler
 from sqlalchemy.exc import SQLAlchemyError
-from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import PeriodicCallback
 from tornado.web import Application, HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
@@ -30,9 +26,11 @@ from tornado.websocket import WebSocketHandler
 from auth.binding import Sockets
 from auth.csp import PageSecurity
 from auth.identity import ATTRIBUTE, Identity, SignedIn
-from auth.origin import client_address, from_own_page, is_loopback, origin_of
+from auth.origin import is_loopback
 from auth.providers import PasswordProvider, Provider, RedirectProvider
 from auth.records import LoginSession, ProviderSession
+from auth.site import GateError as GateError
+from auth.site import Site
 from auth.store import Store, digest
 
 # Bokeh copies a page's headers into the token that it writes into the page. These may stay.
@@ -50,10 +48,6 @@ R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 
-class GateError(ValueError):
-    """The gate cannot be set up as asked. The text names the setting and what is expected."""
-
-
 @dataclass(frozen=True, slots=True)
 class DemoPerson:
     """Somebody of the demo facility, offered as a button on the sign-in page."""
@@ -63,7 +57,7 @@ class DemoPerson:
     who: str
 
 
-class Gate:
+class Gate(Site):
     """Lets in who has a login session, and binds what they open to it.
 
     ``prefix`` is the path under which the site is shown, as given to Bokeh's server.
@@ -91,6 +85,7 @@ class Gate:
     ) -> None:
         if not providers:
             raise GateError("login: no way to sign in is set; expected at least one provider.")
+        super().__init__(prefix.rstrip("/"), public_url, secure, cookie, origins, proxies)
         self.store = store
         self.providers = {provider.key: provider for provider in providers}
         if len(self.providers) < len(providers):
@@ -100,21 +95,13 @@ class Gate:
                 raise GateError(f"login.providers: {key!r} cannot be part of an address; expected a-z, 0-9, - and _.")
         self.passwords = {k: p for k, p in self.providers.items() if isinstance(p, PasswordProvider)}
         self.redirects = {k: p for k, p in self.providers.items() if isinstance(p, RedirectProvider)}
-        self.prefix = prefix.rstrip("/")
         self.title = title
         self.note = note
         self.demo = tuple(demo)
         self.seconds = seconds
-        self._public = origin_of(public_url) if public_url else None
-        self.secure = _secure(public_url, secure)
-        self._origins = tuple(origins)
-        self._proxies = tuple(map(ipaddress.ip_network, proxies))
-        https = bool(public_url) and urlsplit(public_url or "").scheme == "https"
         # This computer serves others, in the clear, under the same name.
-        self._headers = partial(PageSecurity, https=https and not is_loopback(urlsplit(public_url or "").netloc))
-        self.cookie = f"__Host-{cookie}" if self.secure else cookie
-        self.form_cookie = f"__Host-{cookie}_form" if self.secure else f"{cookie}_form"
-        self.flow_cookie = f"__Host-{cookie}_flow" if self.secure else f"{cookie}_flow"
+        https = self.https and not is_loopback(urlsplit(public_url or "").netloc)
+        self._headers = partial(PageSecurity, https=https)
         self.sockets = Sockets()
         # Threads of their own: a provider that hangs must not hold up pages or another provider.
         self._threads = {key: ThreadPoolExecutor(2, thread_name_prefix=f"sign-in-{key}") for key in self.passwords}
@@ -180,13 +167,6 @@ class Gate:
     def start_url(self, provider: str, wanted: str) -> str:
         """Where signing in by a redirect provider begins."""
         return f"{self.prefix}/auth/{provider}/start?next={quote(wanted, safe='/')}"
-
-    def absolute(self, handler: RequestHandler, path: str) -> str:
-        """The address of ``path`` of this site, as another site is told it. Raises `HTTPError`."""
-        request = handler.request
-        if self._public is None and not is_loopback(request.host):
-            raise HTTPError(421, reason="Set server.public_url to sign in on the pages of a provider")
-        return f"{self._public or origin_of(f'{request.protocol}://{request.host}')}{self.prefix}{path}"
 
     async def admit(self, handler: RequestHandler) -> SignedIn | None:
         """Let a request in and write its identity on it; else answer it and return None.
@@ -322,54 +302,6 @@ class Gate:
         except HTTPError:
             log.warning("login sessions cannot be checked now")
 
-    # -- forms ------------------------------------------------------------------------------
-
-    def form_token(self, handler: RequestHandler) -> str:
-        """The value that a form must send back, together with the cookie that is set here."""
-        return self._mark(handler, self.form_cookie)
-
-    def flow_mark(self, handler: RequestHandler) -> str:
-        """The cookie by which a browser that comes back from a provider is known to be the same."""
-        return self._mark(handler, self.flow_cookie)
-
-    def _mark(self, handler: RequestHandler, cookie: str) -> str:
-        token = handler.get_cookie(cookie) or ""
-        if len(token) != 43:
-            token = secrets.token_urlsafe(32)
-        self._set_cookie(handler, cookie, token)
-        return token
-
-    def own_form(self, handler: RequestHandler) -> bool:
-        """Whether a form of ours was sent: from a page of this site, and with its token."""
-        cookie = handler.get_cookie(self.form_cookie) or ""
-        sent = handler.get_body_argument("csrf", "")
-        return len(cookie) == 43 and secrets.compare_digest(cookie.encode(), sent.encode()) and self.own_page(handler)
-
-    def own_page(self, handler: RequestHandler) -> bool:
-        """Whether a page of this site sent the request (see `auth.origin.from_own_page`)."""
-        return from_own_page(handler.request, self._own_origins(handler.request))
-
-    def address(self, handler: RequestHandler) -> str:
-        """The address of whoever asks."""
-        return client_address(handler.request, self._proxies)
-
-    def _own_origins(self, request: HTTPServerRequest) -> set[str]:
-        origins = {self._public} if self._public else set()
-        if is_loopback(request.host):
-            origins.add(origin_of(f"{request.protocol}://{request.host}"))
-        return origins
-
-    def _own_socket(self, request: HTTPServerRequest) -> bool:
-        """Whether a page that may do so opens this websocket, whatever the server itself was told to accept."""
-        origin = request.headers.get("Origin")
-        if origin is None or origin in self._own_origins(request):
-            return True  # no browser is without
-        host = urlsplit(origin).netloc
-        return any(match_host(host, pattern) for pattern in self._origins)
-
-    def _set_cookie(self, handler: RequestHandler, name: str, value: str) -> None:
-        handler.set_cookie(name, value, path="/", httponly=True, secure=self.secure, samesite="Lax")
-
     # -- waiting for others -----------------------------------------------------------------
 
     async def ask(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -447,12 +379,3 @@ def _wants_page(handler: RequestHandler) -> bool:
         return False
     kind = headers.get("Sec-Fetch-Dest")
     return kind == "document" if kind else "text/html" in headers.get("Accept", "")
-
-
-def _secure(public_url: str | None, secure: bool | None) -> bool:
-    https = bool(public_url) and urlsplit(public_url or "").scheme == "https"
-    if public_url and not https and not is_loopback(urlsplit(public_url).netloc):
-        raise GateError(f"server.public_url: {public_url!r} sends passwords in the clear; expected https.")
-    if secure is False and https:
-        raise GateError("server.secure_cookies: 'no' contradicts an https public_url.")
-    return https if secure is None else secure

@@ -6,7 +6,8 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from servers.oidc_liar import LIES, MARKUP
+from servers.oidc_liar import MARKUP
+from servers.oidc_lies import LIES
 from servers.oidc_site import OidcSite, oidc_site
 
 

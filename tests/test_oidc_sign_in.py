@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from servers.gated import Browser, dashboard
-from servers.oidc_liar import CLIENT, SECRET, liar
+from servers.oidc_liar import liar
+from servers.oidc_lies import CLIENT, SECRET
 from servers.oidc_node import free_port
 from servers.oidc_site import OidcSite, oidc_site
 

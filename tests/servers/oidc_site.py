@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from servers.gated import Answer, Browser, Dashboard, dashboard
-from servers.oidc_liar import CLIENT, SECRET, Liar, liar
+from servers.oidc_liar import Liar, liar
+from servers.oidc_lies import CLIENT, SECRET
 
 from auth.oidc.options import OidcOptions
 from auth.providers.oidc import OidcProvider
