@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from app import kinds
 from app.kinds import Kind
 from auth.origin import is_loopback
-from auth.providers import Provider
+from auth.providers import Misconfigured, Provider
 from auth.store import Store
 
 ENTRY_POINTS: Final = "ispyb_lens.providers"
@@ -185,9 +185,72 @@ def _ldap_mistakes(values: Mapping[str, Any], public: bool) -> Iterator[tuple[st
         yield "bind_dn", "must be set where bind_password is"
 
 
+_CLAIM: Final = kinds.text("a claim")
+_OIDC: Final = (
+    Option(
+        "issuer",
+        kinds.text("a URL such as https://sso.example.org/realms/users", empty=False),
+        "The provider, letter by letter as it names itself.",
+        required=True,
+    ),
+    Option("client_id", kinds.text(empty=False), "The dashboard's name at the provider.", required=True),
+    Option("client_secret", kinds.secret(), "The dashboard's secret at the provider; none for a public client."),
+    Option(
+        "client_auth",
+        kinds.choice("auto", "client_secret_basic", "client_secret_post", "none"),
+        "How the secret is shown; `auto`: as the provider prefers.",
+        "auto",
+    ),
+    Option("scopes", kinds.texts("a list of scopes"), "What is asked for.", ("openid", "profile")),
+    Option("login_claim", kinds.text("a claim", empty=False), "Where the login name stands.", "preferred_username"),
+    Option("name_claim", _CLAIM, "Where the name shown on the page stands.", "name"),
+    Option("groups_claim", _CLAIM, "Where the groups stand; they are not read where empty."),
+    Option("allowed_groups", kinds.texts("a list of groups"), "Only their members sign in; everybody if empty.", ()),
+    Option(
+        "algorithms",
+        kinds.texts("a list of signature algorithms"),
+        "How the provider may sign; never `none` or `HS…`.",
+        ("RS256", "PS256", "ES256", "EdDSA", "Ed25519"),
+    ),
+    Option(
+        "prompt",
+        kinds.choice("login", "select_account", "consent"),
+        "Asked of the provider at every sign-in: `login` asks for the password even of who is signed in there.",
+    ),
+    _CA_FILE,
+    _STRICT,
+    Option("seconds", kinds.number(0.1, 9, "seconds"), "One step of a sign-in takes no longer.", 8.0),
+)
+
+
+def _oidc_options(values: Mapping[str, Any]) -> Any:
+    from auth.oidc.options import OidcOptions
+
+    return OidcOptions(**{option.name: values[option.name] for option in _OIDC})
+
+
+def _oidc(given: ProviderSettings, store: Store) -> Provider:
+    from auth.providers.oidc import OidcProvider
+
+    return OidcProvider(given.key, _oidc_options(given.values), given.label, trusted_logins=given.trusted_logins)
+
+
+def _oidc_mistakes(values: Mapping[str, Any], public: bool) -> Iterator[tuple[str, str]]:
+    try:
+        _oidc_options(values)
+    except Misconfigured as error:
+        yield error.option, error.words
+        return
+    if problem := _unusable_ca(values["ca_file"]):
+        yield "ca_file", problem
+    if public and values["client_secret"] and weak(values["client_secret"]):
+        yield "client_secret", "must be the secret that the provider gave: it is an example's"
+
+
 KINDS: Final[Mapping[str, ProviderKind]] = {
     "accounts": ProviderKind("Local account", (), _accounts, trusted_logins=True, own_key=True),
     "ldap": ProviderKind("Directory", _LDAP, _ldap, _ldap_mistakes, needs="pip install 'ispyb-lens[ldap]'"),
+    "oidc": ProviderKind("Single sign-on", _OIDC, _oidc, _oidc_mistakes),
 }
 
 

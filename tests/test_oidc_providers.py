@@ -45,10 +45,8 @@ def _post(port: int, path: str, form: dict[str, str], jar: dict[str, str]) -> An
 @pytest.mark.parametrize("thin", [True, False], ids=["claims asked for", "claims in the ID token"])
 def test_the_certified_provider_signs_in_and_both_sign_each_other_out(tmp_path: Path, thin: bool) -> None:
     where = oidc_node.NodeProvider(oidc_node.free_port())
-    options = OidcOptions(
-        where.issuer, oidc_node.CLIENT, oidc_node.SECRET, label="Facility login", groups_claim="groups"
-    )
-    provider = OidcProvider("node", options)
+    options = OidcOptions(where.issuer, oidc_node.CLIENT, oidc_node.SECRET, groups_claim="groups")
+    provider = OidcProvider("node", options, "Facility login")
     with (
         dashboard(tmp_path, providers=[provider]) as site,
         oidc_node.serving(where, f"http://localhost:{site.port}", thin=thin),
@@ -84,8 +82,8 @@ def test_the_certified_provider_signs_in_and_both_sign_each_other_out(tmp_path: 
 @second
 def test_a_provider_without_user_names_signs_in_by_its_own_number(tmp_path: Path) -> None:
     with oidc_mock.serving() as issuer:
-        options = OidcOptions(issuer, "any", "any", label="ORCID", scopes=("openid",), login_claim="sub", name_claim="")
-        provider = OidcProvider("orcid", options)
+        options = OidcOptions(issuer, "any", "any", scopes=("openid",), login_claim="sub", name_claim="")
+        provider = OidcProvider("orcid", options, "ORCID")
         with dashboard(tmp_path, providers=[provider]) as site:
             browser = site.browser()
             sent = browser.get("/auth/orcid/start?next=/echo")

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from servers.authority import authority
 from servers.gated import Browser, dashboard
 from servers.oidc_liar import liar
 from servers.oidc_lies import CLIENT, SECRET
@@ -325,7 +326,7 @@ def test_the_default_patience_ends_before_ten_seconds() -> None:
 
 def test_a_provider_that_is_down_at_the_start_holds_up_nobody(tmp_path: Path) -> None:
     port = free_port()
-    away = OidcProvider("away", OidcOptions(f"http://localhost:{port}", "lens", "x", label="Other login"))
+    away = OidcProvider("away", OidcOptions(f"http://localhost:{port}", "lens", "x"), "Other login")
     with liar() as provider:
         here = OidcProvider("liar", OidcOptions(provider.issuer, CLIENT, SECRET))
         with dashboard(tmp_path, providers=[away, here]) as site:
@@ -347,6 +348,29 @@ def test_a_provider_states_an_issuer_of_its_own_only_under_its_own_key(tmp_path:
             both = OidcSite(site, provider, pair[0])
             back = both.there(browser, both.leave(browser))
             assert browser.come_back(back.replace("/auth/liar/", "/auth/second/")).status == 400
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_over_https_the_provider_must_be_of_the_named_authority(tmp_path: Path, old: bool) -> None:
+    mine, theirs = authority(tmp_path / "mine", old=old), authority(tmp_path / "theirs")
+    with oidc_site(tmp_path, https=mine.sign("localhost"), ca_file=str(mine.path), strict_ca=not old) as oidc:
+        assert oidc.liar.issuer.startswith("https://")
+        browser = oidc.browser()
+        leaving = oidc.leave(browser)
+        back = oidc.there_over_https(leaving)
+        assert browser.come_back(back).status == 303
+        for trusting in ({"ca_file": str(theirs.path)}, {"ca_file": ""}):
+            options = OidcOptions(oidc.liar.issuer, CLIENT, SECRET, **trusting)
+            oidc.provider._issuer = OidcProvider("liar", options)._issuer
+            refused = oidc.browser().get("/auth/liar/start")
+            assert refused.status == 503
+            assert "does not answer" in refused.text
+
+
+def test_a_certificate_of_another_name_is_refused(tmp_path: Path) -> None:
+    mine = authority(tmp_path / "mine")
+    with oidc_site(tmp_path, https=mine.sign("sso.example.org"), ca_file=str(mine.path)) as oidc:
+        assert oidc.browser().get("/auth/liar/start").status == 503
 
 
 # -- settings -------------------------------------------------------------------------------

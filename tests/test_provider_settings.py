@@ -16,6 +16,7 @@ from app.settings import Settings, SettingsError, load
 from auth.identity import Identity
 from auth.providers import Misconfigured, Provider
 from auth.providers.ldap import DirectoryOptions
+from auth.providers.oidc import OidcProvider
 from auth.store import Store
 
 LOCAL = "ISPYB_LENS_LOGIN_PROVIDERS_"
@@ -204,6 +205,43 @@ def test_a_directory_that_cannot_be_trusted_or_used_is_refused(toml: str, words:
     assert len(found) == 1
     assert words in found[0]
     assert "hunter2" not in found[0]
+
+
+OIDC = '[login.providers.sso]\nkind = "oidc"\nissuer = "https://sso.example.org/realms/users"\nclient_id = "lens"\n'
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        (OIDC.replace("https:", "http:"), "sso.issuer in a.toml 'http://sso.example.org/realms/users' sends tokens in"),
+        (OIDC.replace("https://sso", "sso"), "sso.issuer in a.toml 'sso.example.org/realms/users' is not a URL"),
+        (OIDC.replace("client_id", "client_name"), "client_name in a.toml is not an option of this kind; did you mean"),
+        (OIDC + 'algorithms = ["RS256", "none"]', "sso.algorithms in a.toml 'none' is not one of RS256"),
+        (OIDC + 'allowed_groups = ["staff"]', "login.providers.sso.groups_claim is empty, but allowed_groups is set"),
+        (OIDC + 'scopes = ["profile"]', "sso.scopes in a.toml ['profile'] lacks 'openid'"),
+        (OIDC + 'client_auth = "client_secret_post"', "login.providers.sso.client_secret is empty"),
+        (OIDC + 'ca_file = "/not/there.pem"', "sso.ca_file in a.toml there is no file '/not/there.pem'"),
+        (OIDC + f'ca_file = "{__file__}"', "sso.ca_file in a.toml must be a PEM file of certificates"),
+        (OIDC + "seconds = 20", "sso.seconds in a.toml must be a number of seconds between 0.1 and 9"),
+        (OIDC + 'prompt = "none"', "sso.prompt in a.toml must be"),
+        (PUBLIC + OIDC + 'client_secret = "changeme"', "sso.client_secret in a.toml must be the secret that"),
+    ],
+)
+def test_a_single_sign_on_that_cannot_be_trusted_or_used_is_refused(toml: str, words: str) -> None:
+    found = told(toml)
+    assert words in found[0]
+    assert "changeme" not in found[0]
+
+
+def test_a_single_sign_on_is_made_of_its_settings_and_asked_nothing(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'lens.sqlite'}")
+    toml = OIDC + 'label = "Facility login"\ntrusted_logins = true\nclient_secret = "hunter2"\ngroups_claim = "groups"'
+    made = providers(read(toml), store)
+    assert isinstance(made[0], OidcProvider)
+    assert (made[0].key, made[0].label, made[0].trusted_logins) == ("sso", "Facility login", True)
+    assert (made[0].options.client_secret, made[0].options.groups_claim) == ("hunter2", "groups")
+    assert made[0].options.scopes == ("openid", "profile")
+    store.close()
 
 
 def test_a_directory_without_encryption_will_do_on_this_computer() -> None:

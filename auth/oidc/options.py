@@ -23,26 +23,25 @@ class OidcOptions:
 
     ``issuer`` is compared letter by letter with what the provider states. ``login_claim``,
     ``name_claim`` and ``groups_claim`` name where its statement has the login name, the name to
-    show and the groups; with ``allowed_groups`` only their members may sign in. ``trusted_logins``
-    says that the login name is the one in ISPyB. ``ca_file`` holds the site's own certificate
-    authorities instead of those of the system. ``client_auth`` is how the client proves itself,
-    ``auto``: as the provider prefers. ``prompt`` is asked of the provider with every sign-in.
-    ``seconds`` is how long it may take to answer. Raises `Misconfigured`.
+    show and the groups; with ``allowed_groups`` only their members may sign in. ``client_auth`` is
+    how the client proves itself, ``auto``: as the provider prefers. ``ca_file`` holds the site's
+    own certificate authorities instead of those of the system, and ``strict_ca`` holds
+    certificates to RFC 5280. ``prompt`` is asked of the provider with every sign-in. ``seconds`` is
+    how long one step of a sign-in may take. Raises `Misconfigured`.
     """
 
     issuer: str
     client_id: str
     client_secret: str = field(default="", repr=False)
-    label: str = ""
     scopes: tuple[str, ...] = ("openid", "profile")
     login_claim: str = "preferred_username"
     name_claim: str = "name"
     groups_claim: str = ""
     allowed_groups: tuple[str, ...] = ()
-    trusted_logins: bool = False
     algorithms: tuple[str, ...] = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
     client_auth: str = "auto"
     ca_file: str = ""
+    strict_ca: bool = True
     prompt: str = ""
     seconds: float = 8.0
 

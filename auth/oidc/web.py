@@ -49,9 +49,16 @@ class Transport(httpx2.AsyncHTTPTransport):
 def tls_of(options: OidcOptions) -> ssl.SSLContext:
     """What certificates the provider may show. Raises `Misconfigured`."""
     try:
-        return ssl.create_default_context(cafile=options.ca_file or None)
-    except (OSError, ssl.SSLError):
+        tls = ssl.create_default_context(cafile=options.ca_file or None)
+    except OSError:
         raise Misconfigured("ca_file", f"{options.ca_file!r} holds no certificates that can be read.") from None
+    tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    # The same on every Python; 3.13 begins to be strict of its own.
+    if options.strict_ca:
+        tls.verify_flags |= ssl.VERIFY_X509_STRICT
+    else:
+        tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return tls
 
 
 def client(options: OidcOptions, tls: ssl.SSLContext, *, auth: str = "none", redirect_uri: str = "") -> Any:

@@ -69,10 +69,10 @@ class OidcProvider:
     Raises `auth.providers.Misconfigured`.
     """
 
-    def __init__(self, key: str, options: OidcOptions) -> None:
+    def __init__(self, key: str, options: OidcOptions, label: str = "", *, trusted_logins: bool = False) -> None:
         self.key: Final = key
-        self.label: Final = options.label or key
-        self.trusted_logins: Final = options.trusted_logins
+        self.label: Final = label or key
+        self.trusted_logins: Final = trusted_logins
         self.options: Final = options
         self._tls = tls_of(options)
         self._issuer = Issuer(options, self._tls)

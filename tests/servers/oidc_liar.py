@@ -10,12 +10,14 @@ import gzip
 import hashlib
 import json
 import secrets
+import ssl
 import threading
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -45,8 +47,8 @@ def _another_key() -> RSAKey:
 class Liar:
     """The provider. Change its attributes from the test."""
 
-    def __init__(self, port: int) -> None:
-        self.origin = f"http://localhost:{port}"
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
         self.issuer = f"{self.origin}/realms/test"
         self.lie = ""
         self.ahead = 0.0
@@ -387,13 +389,17 @@ class _Evil(_Page):
 
 
 @contextmanager
-def liar() -> Iterator[Liar]:
-    """The provider on a free port, in a thread."""
+def liar(https: tuple[Path, Path] | None = None) -> Iterator[Liar]:
+    """The provider on a free port, in a thread. ``https`` is its certificate and its key."""
     sockets = bind_sockets(0, "localhost")
     port = sockets[0].getsockname()[1]
     for other in sockets[1:]:  # another family would have got another port
         other.close()
-    made = Liar(port)
+    made = Liar(f"{'https' if https else 'http'}://localhost:{port}")
+    tls = None
+    if https:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(*https)
     started, stopped = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
@@ -412,7 +418,7 @@ def liar() -> Iterator[Liar]:
             ],
             log_function=lambda handler: None,
         )
-        server = HTTPServer(application)
+        server = HTTPServer(application, ssl_options=tls)
         server.add_sockets(sockets[:1])
         started.set()
         await stopped.wait()

@@ -1,10 +1,13 @@
 """The small dashboard with an OpenID Connect provider beside its passwords, and a browser that walks through both."""
 
+import http.client
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from servers.gated import Answer, Browser, Dashboard, dashboard
 from servers.oidc_liar import Liar, liar
@@ -38,6 +41,15 @@ class OidcSite:
         assert answer.status == 302
         return answer.location
 
+    def there_over_https(self, url: str) -> str:
+        """As `there`; whose certificate it is does not matter to this browser."""
+        parts = urlsplit(url)
+        connection = http.client.HTTPSConnection("localhost", parts.port, context=ssl._create_unverified_context())
+        connection.request("GET", f"{parts.path}?{parts.query}")
+        location = connection.getresponse().headers["Location"]
+        connection.close()
+        return str(location)
+
     def sign_in(self, browser: Browser, wanted: str = "/app") -> Answer:
         """All of it: the answer to coming back, or to setting out where that is refused."""
         sent = browser.get(f"/auth/liar/start?next={wanted}")
@@ -50,18 +62,19 @@ class OidcSite:
 
 
 @contextmanager
-def oidc_site(folder: Path, *, gate: dict[str, Any] | None = None, **options: Any) -> Iterator[OidcSite]:
-    """Serve both."""
-    with liar() as provider:
+def oidc_site(
+    folder: Path, *, gate: dict[str, Any] | None = None, https: tuple[Path, Path] | None = None, **options: Any
+) -> Iterator[OidcSite]:
+    """Serve both. ``https`` is the provider's certificate and its key."""
+    with liar(https) as provider:
         given: dict[str, Any] = {
             "issuer": provider.issuer,
             "client_id": CLIENT,
             "client_secret": SECRET,
-            "label": "Facility login",
             "groups_claim": "groups",
             "seconds": 2.0,
             **options,
         }
-        relying = OidcProvider("liar", OidcOptions(**given))
+        relying = OidcProvider("liar", OidcOptions(**given), "Facility login")
         with dashboard(folder, providers=[relying], **(gate or {})) as site:
             yield OidcSite(site, provider, relying)
