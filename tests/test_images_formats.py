@@ -350,3 +350,18 @@ def test_real_headers_are_understood() -> None:
         meta = frames.read(9).meta
     assert meta.pixel_x == pytest.approx(55e-6)
     assert meta.exposure == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("values", [[0, 1, -1], [5, -2, 127, -128, 128], [0, 40_000, -1, 3_000_000, -2, 2**30]])
+def test_byte_offsets_are_undone_as_fabio_does(values: list[int]) -> None:
+    kernels = pytest.importorskip("data.images.kernels", reason="numba is not installed")
+    array = np.array(values * 3, np.int32)
+    data = fabio.compression.compByteOffset(array)
+    assert (kernels.offsets(data, len(array)) == array).all()
+    assert len(kernels.offsets(data[:-1], len(array))) < len(array)
+
+
+def test_byte_offsets_that_leave_32_bits_are_not_wrapped() -> None:
+    kernels = pytest.importorskip("data.images.kernels", reason="numba is not installed")
+    data = fabio.compression.compByteOffset(np.array([2**31 - 1, 2**31 + 5], np.int64))
+    assert kernels.offsets(data, 2) is None

@@ -1,6 +1,7 @@
 """All routes that send pixels, and what they share."""
 
 from collections.abc import Mapping
+from threading import Thread
 from typing import Any
 
 from app.routes import frames, pictures
@@ -8,6 +9,7 @@ from app.routes.answers import Body, Darkroom
 from app.routes.lanes import Lanes
 from app.services import Services
 from app.settings import Settings, SettingsError, variable
+from data.images import loops, warm
 from data.images.cache import Cache
 from data.images.images import Images
 from data.images.placement import Convention
@@ -25,13 +27,21 @@ def patterns(services: Services) -> list[tuple[Any, ...]]:
     room = Darkroom(
         services,
         Lanes(chosen.threads, chosen.seconds),
-        Images(services.files, projected=chosen.projections_mb * _MB),
+        Images(services.files, projected=chosen.projections_mb * _MB, compressed=chosen.chunks_mb * _MB),
         kept=cache(chosen.cache_mb),
         small=cache(60),
         conventions=conventions(services.settings),
         most=chosen.most,
     )
+    loops.hold_back()
+    Thread(target=_prepare, name="compiled loops", daemon=True).start()
     return [*frames.patterns(room), *pictures.patterns(room)]
+
+
+def _prepare() -> None:
+    """Frames are decoded in slower ways until the compiled loops are there."""
+    if warm.prepare():
+        loops.release()
 
 
 def conventions(settings: Settings) -> Mapping[str, Convention]:

@@ -1,18 +1,23 @@
 """From a frame on disk, or a projection of many, to what a browser is sent. One for a process, safe in threads."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import PurePath
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.images.cache import Cache
 from data.images.files import Files
-from data.images.formats import Frame, FrameMeta
-from data.images.reduce import Pooling, Reduced, levels, reduce, scale_of, scaled
+from data.images.formats import Frame, FrameMeta, Unreadable
+from data.images.formats.chunk import Chunk, Damaged
+from data.images.loops import bitshuffle
+from data.images.reduce import Pooling, Reduced, factor_for, levels, reduce, reduce_signed, scale_of, scaled, table
 from data.images.series import Series, Shot
 from data.images.shelf import Shelf
 
+T = TypeVar("T")
 How = Literal["max", "sum", "mean"]
 
 
@@ -72,8 +77,9 @@ class Region:
 class Images:
     """Reads through ``files`` alone. Keeps projections up to ``projected`` bytes and some files open."""
 
-    def __init__(self, files: Files, projected: int = 400_000_000) -> None:
+    def __init__(self, files: Files, projected: int = 400_000_000, compressed: int = 128_000_000) -> None:
         self.files = files
+        self._packed: Cache[Shot, _Compressed] = Cache(compressed, lambda kept: kept.packed.nbytes)
         self.shelf = Shelf(files.permits, files.supply)
         self.projections: Cache[Projection, Frame] = Cache(projected, lambda f: f.array.nbytes + f.mask.nbytes)
 
@@ -98,19 +104,80 @@ class Images:
             if held is None:
                 raise NotYet
             return held
+        kept = self._compressed(subject)
+        if kept is not None:
+            array = _sound(subject, kept.packed.array)
+            return Frame(array, kept.mask(array), kept.chunk.meta)
         with self.shelf.frames(subject.path, subject.stamp) as frames:
             return frames.read(subject.index, subject.channel)
 
     def picture(self, subject: Subject, longest: int, pooling: Pooling = "max") -> Picture:
         """A frame reduced to at most ``longest`` pixels a side. Raises Unreadable, NotYet."""
+        if isinstance(subject, Shot) and pooling == "max":
+            kept = self._compressed(subject)
+            if kept is not None:
+                factor = factor_for(kept.chunk.shape, longest)
+                codes = _sound(subject, lambda: kept.packed.pool(factor, table(), kept.chunk.rejected))
+                return Picture(Reduced(codes, factor), kept.chunk.shape[::-1], levels(codes))
+            with self.shelf.frames(subject.path, subject.stamp) as frames:
+                signed = frames.signed(subject.index)
+            if signed is not None:
+                small = reduce_signed(signed, longest)
+                return Picture(small, signed.shape[::-1], levels(small.codes))
         frame = self.frame(subject)
         small = reduce(frame, longest, pooling)
         return Picture(small, frame.shape[::-1], levels(small.codes))
 
     def region(self, subject: Subject, x: int, y: int, width: int, height: int) -> Region:
         """The counts of a rectangle, cut at the edges of the frame (it may be empty). Raises Unreadable, NotYet."""
+        if isinstance(subject, Shot) and (kept := self._compressed(subject)) is not None:
+            packed, (tall, wide) = kept.packed, kept.chunk.shape
+            width, height = min(width, max(0, wide - x)), min(height, max(0, tall - y))
+            array = _sound(subject, lambda: packed.region(x, y, width, height))
+            return coded(Frame(array, kept.mask(array, x, y), kept.chunk.meta), x, y)
         frame = self.frame(subject)
         return coded(cut(frame, x, y, width, height), x, y, scale_of(frame))
+
+    def _compressed(self, shot: Shot) -> "_Compressed | None":
+        """The compressed bytes of a frame, from memory or from disk; None where they must be decoded otherwise."""
+        decoder = bitshuffle()
+        if decoder is None:
+            return None
+        held = self._packed.held(shot)
+        if held is not None:
+            return held
+        # The file is held for the look only, not while its bytes come.
+        with self.shelf.frames(shot.path, shot.stamp) as frames:
+            chunk = frames.chunk(shot.index, shot.channel)
+        if chunk is None:
+            return None
+
+        def read() -> _Compressed:
+            packed = decoder.Packed(chunk.read(), chunk.shape, chunk.itemsize)
+            return _Compressed(packed, chunk)
+
+        return _sound(shot, lambda: self._packed.get(shot, read))
+
+
+@dataclass(frozen=True, slots=True)
+class _Compressed:
+    packed: Any
+    chunk: Chunk
+
+    def mask(self, array: NDArray[Any], x: int = 0, y: int = 0) -> NDArray[np.bool_]:
+        mask: NDArray[np.bool_] = array == np.iinfo(array.dtype).max
+        if self.chunk.rejected is not None:
+            height, width = array.shape
+            mask |= self.chunk.rejected.mask[y : y + height, x : x + width]
+        return mask
+
+
+def _sound(shot: Shot, work: Callable[[], T]) -> T:
+    """What ``work`` makes of a chunk. Raises Unreadable where that is damaged or gone."""
+    try:
+        return work()
+    except (OSError, Damaged) as problem:
+        raise Unreadable(f"Frame {shot.index + 1} of “{PurePath(shot.path).name}” is damaged.") from problem
 
 
 def cut(frame: Frame, x: int, y: int, width: int, height: int) -> Frame:

@@ -4,16 +4,27 @@ They release the GIL and keep their machine code on disk, so that only the first
 Never `parallel=True`: numba's own threads abort when two of ours enter at once.
 """
 
+import os
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 _numba: Any = import_module("numba")
+if not _numba.config.CACHE_DIR:
+    # Never beside the code, which may be installed for many and not be ours to write to.
+    _numba.config.CACHE_DIR = str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ispyb-lens")
 
 
-def _compiled(function: Any) -> Any:
+def folder() -> str:
+    """Where the machine code is kept."""
+    return str(_numba.config.CACHE_DIR)
+
+
+def compiled(function: Any) -> Any:
+    """The function as machine code, kept on disk for the next start."""
     try:
         return _numba.njit(nogil=True, cache=True)(function)
     except RuntimeError:  # no writable place for the machine code
@@ -22,6 +33,7 @@ def _compiled(function: Any) -> Any:
 
 def _pool_loop(array: Any, mask: Any, factor: int, table: Any, top: int, out: Any) -> None:
     height, width = array.shape
+    signed = mask.size == 0  # then what is negative is masked
     line = np.empty(out.shape[1], np.int64)
     for row in range(out.shape[0]):
         line[:] = -1
@@ -29,11 +41,16 @@ def _pool_loop(array: Any, mask: Any, factor: int, table: Any, top: int, out: An
             x = 0
             for column in range(out.shape[1]):
                 best = line[column]
-                for _ in range(min(factor, width - x)):
-                    if not mask[y, x]:
+                if signed:
+                    for _ in range(min(factor, width - x)):
                         best = max(best, np.int64(array[y, x]))
-                        best = max(best, 0)
-                    x += 1
+                        x += 1
+                else:
+                    for _ in range(min(factor, width - x)):
+                        if not mask[y, x]:
+                            best = max(best, np.int64(array[y, x]))
+                            best = max(best, 0)
+                        x += 1
                 line[column] = best
         for column in range(out.shape[1]):
             value = line[column]
@@ -49,7 +66,7 @@ def _pool_loop(array: Any, mask: Any, factor: int, table: Any, top: int, out: An
                 out[row, column] = 32 + 16 * octave + ((value >> (octave + 1)) & 15)
 
 
-_pool = _compiled(_pool_loop)
+_pool = compiled(_pool_loop)
 
 
 def pool(
@@ -60,6 +77,67 @@ def pool(
     out = np.empty((-(-height // factor), -(-width // factor)), np.uint8)
     _pool(array, mask, factor, table, top, out)
     return out
+
+
+def pool_signed(array: NDArray[np.int32], factor: int, table: NDArray[np.uint8], top: int) -> NDArray[np.uint8]:
+    """The same for an image in which the negative pixels, and no others, are masked."""
+    return pool(array, np.zeros((0, 0), np.bool_), factor, table, top)
+
+
+def _offsets_loop(src: Any, out: Any) -> Any:
+    """Undo the byte offsets of CBF: differences of 1 byte, or 2, 4, 8 behind the lowest value of what is shorter.
+
+    How many pixels there were, and -1 where a value does not fit into the 32 bits of `out`.
+    """
+    value = np.int64(0)
+    at = 0
+    end = len(src)
+    for i in range(len(out)):
+        if at >= end:
+            return i
+        step = np.int64(src[at])
+        at += 1
+        if step == 128:
+            if at + 2 > end:
+                return i
+            step = np.int64(src[at]) | (np.int64(src[at + 1]) << 8)
+            at += 2
+            if step == 0x8000:
+                if at + 4 > end:
+                    return i
+                step = np.int64(0)
+                for k in range(4):
+                    step |= np.int64(src[at + k]) << (8 * k)
+                at += 4
+                if step == 0x80000000:
+                    if at + 8 > end:
+                        return i
+                    step = np.int64(0)
+                    for k in range(8):
+                        step |= np.int64(src[at + k]) << (8 * k)
+                    at += 8
+                elif step > 0x80000000:
+                    step -= 0x100000000
+            elif step > 0x8000:
+                step -= 0x10000
+        elif step > 128:
+            step -= 256
+        value += step
+        if value < -2147483648 or value > 2147483647:
+            return -1
+        out[i] = value
+    return len(out)
+
+
+_offsets = compiled(_offsets_loop)
+
+
+def offsets(data: bytes | memoryview, pixels: int) -> NDArray[np.int32] | None:
+    """The pixels of a CBF packed by byte offsets, fewer where it is cut short; None where one needs more than 32
+    bits."""
+    out = np.empty(pixels, np.int32)
+    number = _offsets(np.frombuffer(data, np.uint8), out)
+    return None if number < 0 else out[:number]
 
 
 def _strong_loop(counts: Any, outer: int, inner: int, sigmas: float, least: int, found: Any) -> Any:
@@ -153,9 +231,9 @@ def _root_loop(parent: Any, number: int) -> Any:
     return number
 
 
-_root = _compiled(_root_loop)
-_strong_of = _compiled(_strong_loop)
-_joined_of = _compiled(_joined_loop)
+_root = compiled(_root_loop)
+_strong_of = compiled(_strong_loop)
+_joined_of = compiled(_joined_loop)
 
 
 def strong(

@@ -15,7 +15,6 @@ loses it), then one byte per pixel: an 8-bit float that is exact up to 31 counts
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
-from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data.images.formats.frame import Frame
+from data.images.loops import kernels
 
 MASKED = 255
 _TOP = 491_520  # where code 254 starts
@@ -126,6 +126,15 @@ def scaled(array: NDArray[Any], scale: tuple[float, float]) -> Counts:
     return np.rint(np.clip(values, 0, _TOP)).astype(np.uint32)
 
 
+def reduce_signed(array: NDArray[np.int32], longest: int) -> Reduced:
+    """`reduce` for counts in which what is negative, and nothing else, is masked. Needs the compiled loops."""
+    compiled = kernels()
+    factor = factor_for((array.shape[0], array.shape[1]), longest)
+    if compiled is None:
+        return reduce(Frame(array, array < 0), longest)
+    return Reduced(compiled.pool_signed(np.ascontiguousarray(array), factor, table(), _TOP), factor)
+
+
 def _averaged(frame: Frame, factor: int) -> Frame:
     """The mean of the valid pixels of each block, rounded to whole counts."""
     height, width = frame.shape
@@ -177,16 +186,6 @@ def _pool(array: NDArray[Any], mask: NDArray[np.bool_], factor: int) -> Codes:
     codes = compand(np.maximum(out - 1, 0))
     codes[out == 0] = MASKED
     return codes
-
-
-@cache
-def kernels() -> ModuleType | None:
-    """The compiled loops, where numba is installed."""
-    try:
-        from data.images import kernels as compiled
-    except ImportError:
-        return None
-    return compiled
 
 
 def levels(codes: Codes, low: float = 0.0, high: float = 99.9) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.images.formats.frame import Frame
-from data.images.reduce import kernels
+from data.images.loops import kernels
 
 OUTER, INNER = 6, 2
 SIGMAS = 6.0

@@ -5,6 +5,7 @@ image; 1103: a path outside of the roots; 1104: a movie of densities.
 """
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -178,6 +179,9 @@ def darkroom(folder: Path, **chosen: Any) -> Iterator[Site]:
     shared.access = Access(shared.source, Rights(), frozenset({"people"}))
     try:
         with dashboard(folder, extra=viewer.patterns(shared)) as running:
+            for thread in threading.enumerate():
+                if thread.name == "compiled loops":
+                    thread.join()
             yield Site(running, shared, files)
     finally:
         shared.close()

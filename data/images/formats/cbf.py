@@ -26,6 +26,7 @@ from data.images.formats.frame import (
     checked_index,
     checked_shape,
 )
+from data.images.loops import kernels
 
 _SECTION = b"--CIF-BINARY-FORMAT-SECTION--"
 _START = b"\x0c\x1a\x04\xd5"
@@ -39,6 +40,7 @@ _TYPES = {
     "signed 32-bit real ieee": "f4",
     "signed 64-bit real ieee": "f8",
 }
+_NARROW = (np.dtype("i4"), np.dtype("i2"), np.dtype("i1"))
 
 
 def open_cbf(source: Source, data: bytes | None = None) -> Frames:
@@ -80,14 +82,24 @@ class _Cbf(Frames):
 
     def read(self, index: int = 0, channel: int = 0) -> Frame:
         checked_index(index, self.count, self._name)
+        array = self._sound()
+        mask = array < 0 if array.dtype.kind == "i" else ~np.isfinite(array)
+        return Frame(array, np.asarray(mask), self.meta())
+
+    def signed(self, index: int = 0) -> NDArray[np.int32] | None:
+        checked_index(index, self.count, self._name)
+        if self._type not in _NARROW or "byte_offset" not in self._packing:
+            return None
+        array = self._sound()
+        return array if array.dtype == np.int32 else None
+
+    def _sound(self) -> NDArray[Any]:
         try:
-            array = self._decoded()
+            return self._decoded()
         except Unreadable:
             raise
         except Exception as problem:
             raise Unreadable(f"The image in “{self._name}” is damaged.") from problem
-        mask = array < 0 if array.dtype.kind == "i" else ~np.isfinite(array)
-        return Frame(array, np.asarray(mask), self.meta())
 
     def meta(self, index: int = 0) -> FrameMeta:
         checked_index(index, self.count, self._name)
@@ -106,8 +118,11 @@ class _Cbf(Frames):
             raise Unreadable(f"The image in “{self._name}” is damaged: its checksum does not agree.")
         if "byte_offset" in self._packing:
             # The sums are signed; fabio knows two widths of them.
-            wide = self._type not in (np.dtype("i4"), np.dtype("i2"), np.dtype("i1"))
-            flat = decByteOffset(bytes(self._data), pixels, "int64" if wide else "int32")
+            wide = self._type not in _NARROW
+            compiled = None if wide else kernels()
+            flat = None if compiled is None else compiled.offsets(self._data, pixels)
+            if flat is None:
+                flat = decByteOffset(bytes(self._data), pixels, "int64" if wide else "int32")
         else:
             flat = np.frombuffer(self._data, self._type, pixels).astype(self._type.newbyteorder("="))
         if flat.size != pixels:

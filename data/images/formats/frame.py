@@ -5,12 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.images.plane import Plane
+
+if TYPE_CHECKING:
+    from data.images.formats.chunk import Chunk
 
 # More pixels than any detector has (EIGER2 16M: 18e6): a header that says more is damaged or
 # hostile.
@@ -77,6 +80,14 @@ class Frames(ABC):
     @abstractmethod
     def read(self, index: int = 0, channel: int = 0) -> Frame:
         """One frame. Raises Unreadable, and nothing else."""
+
+    def signed(self, index: int = 0) -> NDArray[np.int32] | None:
+        """The pixels alone, where those that are negative, and no others, are masked. Raises Unreadable."""
+        return None
+
+    def chunk(self, index: int = 0, channel: int = 0) -> "Chunk | None":
+        """The compressed bytes of a frame, where they can be decoded by themselves. Raises Unreadable."""
+        return None
 
     def meta(self, index: int = 0) -> FrameMeta:
         """What the file says of a frame, without its pixels where the format allows. Raises Unreadable."""

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.images.formats import nexus
+from data.images.formats.chunk import Chunk, Rejected, place_of
 from data.images.formats.frame import (
     Frame,
     FrameMeta,
@@ -27,6 +28,7 @@ from data.images.formats.frame import (
     checked_shape,
 )
 from data.images.formats.links import DEEPEST, Opened
+from data.images.formats.virtual import Piece, pieces
 
 _MOST_CHUNK = 1_200_000_000
 _MOST_LINKS = 20_000
@@ -67,7 +69,9 @@ class _Hdf5(Frames):
         self.channels = sample.shape[1] if sample.ndim == 4 else 1
         if whole is not None:
             self.count = 1 if whole.ndim == 2 else int(whole.shape[0])
-        self._pixel_mask: NDArray[np.bool_] | None = None
+        self._known: dict[tuple[str, str], list[Piece]] = {}
+        self._looked = False
+        self._pixel_mask: Rejected | None = None
         self._meta = nexus.read(files)
 
     def read(self, index: int = 0, channel: int = 0) -> Frame:
@@ -84,6 +88,24 @@ class _Hdf5(Frames):
         if absent is not None:
             mask = mask | absent
         return Frame(array, mask, nexus.at(self._meta, index))
+
+    def chunk(self, index: int = 0, channel: int = 0) -> Chunk | None:
+        checked_index(index, self.count, self._name)
+        dataset, where = self._stored(index, channel)
+        for _ in range(DEEPEST):
+            if not dataset.is_virtual:
+                break
+            step = self._whole_piece(dataset, where)
+            if step is None:
+                return None
+            dataset, where = step
+        if dataset.is_virtual or dataset.external or dataset.shape[-2:] != self.shape:
+            return None
+        place = place_of(dataset, where)
+        if place is None:
+            return None
+        rejected = self._rejected()
+        return Chunk(*place, self.shape, dataset.dtype.itemsize, rejected, self.meta(index))
 
     def meta(self, index: int = 0) -> FrameMeta:
         checked_index(index, self.count, self._name)
@@ -176,6 +198,10 @@ class _Hdf5(Frames):
     # One frame
 
     def _decoded(self, index: int, channel: int) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        return self._taken(*self._stored(index, channel), index)
+
+    def _stored(self, index: int, channel: int) -> tuple[Any, tuple[int, ...]]:
+        """The dataset that holds a frame, and its place in it."""
         dataset, at = self._whole, index
         if dataset is None:
             part, at = divmod(index, self._per_part)
@@ -184,8 +210,7 @@ class _Hdf5(Frames):
                 raise Unreadable(f"The data file with frame {index + 1} holds other images.")
             if at >= dataset.shape[0]:
                 raise Unreadable(f"Frame {index + 1} of “{self._name}” has not been written.")
-        where = (at, channel)[: dataset.ndim - 2]
-        return self._taken(dataset, where, index)
+        return dataset, (at, channel)[: dataset.ndim - 2]
 
     def _taken(
         self, dataset: Any, where: tuple[int, ...], index: int, depth: int = 0
@@ -237,36 +262,18 @@ class _Hdf5(Frames):
         height, width = dataset.shape[-2:]
         array = np.zeros((height, width), dataset.dtype)
         absent = np.ones((height, width), np.bool_)
-        for piece in dataset.virtual_sources():
-            box = _box(piece.vspace)
-            if box is None:
-                raise Unreadable(f"“{self._name}” is put together in a way that is not read here.")
-            low, size = box
-            lead = where if len(where) == len(low) - 2 else (0,) * (len(low) - 2)
-            inside = all(a <= at < a + n for a, n, at in zip(low, size, lead, strict=False))
-            if not inside:
+        for piece in self._pieces(dataset):
+            if not piece.holds(where):
                 continue
-            file = dataset.file if piece.file_name == "." else self._files.beside(owner, piece.file_name)
-            source = self._files.walk(file, piece.dset_name)
-            if not isinstance(source, h5py.Dataset) or source.ndim < 2:
-                raise Unreadable(f"The data file “{Path(piece.file_name).name}” holds no image.")
-            first: tuple[int, ...] = (0,) * source.ndim
-            if piece.src_space.get_select_type() != h5py.h5s.SEL_ALL:
-                begin = _box(piece.src_space)
-                if begin is None or len(begin[0]) != source.ndim:
-                    raise Unreadable(f"“{self._name}” is put together in a way not read here.")
-                first = begin[0]
-            offsets = tuple(at - a for a, at in zip(low, lead, strict=False))
-            # A stack of frames maps its leading axes one to one; a single image has none.
-            inner = tuple(f + o for f, o in zip(first[: source.ndim - 2], offsets, strict=False))
-            inner += (0,) * (source.ndim - 2 - len(inner))
+            source = self._source(owner, dataset, piece)
+            inner = piece.inner(where, source.ndim)
             if any(at >= n for at, n in zip(inner, source.shape, strict=False)):
                 raise Unreadable(f"Frame {index + 1} of “{self._name}” has not been written.")
             checked_shape(source.shape[-2], source.shape[-1], self._name)
             taken, hole = self._taken(source, inner, index, depth + 1)
-            y, x = low[-2:]
-            tall, wide = size[-2:]
-            sy, sx = first[-2:]
+            y, x = piece.low[-2:]
+            tall, wide = piece.size[-2:]
+            sy, sx = (piece.first or (0, 0))[-2:]
             part = taken[sy : sy + tall, sx : sx + wide]
             array[y : y + part.shape[0], x : x + part.shape[1]] = part
             absent[y : y + part.shape[0], x : x + part.shape[1]] = (
@@ -276,6 +283,39 @@ class _Hdf5(Frames):
             raise Unreadable(f"Frame {index + 1} of “{self._name}” has not been written.")
         return array, absent if absent.any() else None
 
+    def _pieces(self, dataset: Any) -> list[Piece]:
+        key = (dataset.file.filename, dataset.name)
+        if key not in self._known:
+            self._known[key] = pieces(dataset, self._name)
+        return self._known[key]
+
+    def _source(self, owner: Path, dataset: Any, piece: Piece) -> Any:
+        file = dataset.file if piece.file_name == "." else self._files.beside(owner, piece.file_name)
+        source = self._files.walk(file, piece.path)
+        if not isinstance(source, h5py.Dataset) or source.ndim < 2:
+            raise Unreadable(f"The data file “{Path(piece.file_name).name}” holds no image.")
+        if piece.first is not None and len(piece.first) != source.ndim:
+            raise Unreadable(f"“{self._name}” is put together in a way not read here.")
+        return source
+
+    def _whole_piece(self, dataset: Any, where: tuple[int, ...]) -> tuple[Any, tuple[int, ...]] | None:
+        """The source and the frame in it that alone make a frame of a virtual dataset; None where several do."""
+        holding = [piece for piece in self._pieces(dataset) if piece.holds(where)]
+        if len(holding) != 1 or holding[0].low[-2:] != (0, 0) or holding[0].size[-2:] != self.shape:
+            return None
+        source = self._source(Path(dataset.file.filename), dataset, holding[0])
+        inner = holding[0].inner(where, source.ndim)
+        if any((holding[0].first or (0, 0))[-2:]) or any(at >= n for at, n in zip(inner, source.shape, strict=False)):
+            return None
+        return source, inner
+
+    def _rejected(self) -> Rejected | None:
+        if not self._looked:
+            mask = nexus.pixel_mask(self._files, self.shape)
+            self._pixel_mask = Rejected(mask) if mask.any() else None
+            self._looked = True
+        return self._pixel_mask
+
     def _masked(self, array: NDArray[Any]) -> NDArray[np.bool_]:
         if array.dtype.kind == "f":
             mask = ~np.isfinite(array)
@@ -283,10 +323,9 @@ class _Hdf5(Frames):
             mask = array < 0
         else:
             mask = array == np.iinfo(array.dtype).max
-        if self._pixel_mask is None:
-            self._pixel_mask = nexus.pixel_mask(self._files, self.shape)
-        if self._pixel_mask.shape == mask.shape:
-            mask = mask | self._pixel_mask
+        rejected = self._rejected()
+        if rejected is not None and rejected.mask.shape == mask.shape:
+            mask = mask | rejected.mask
         return np.asarray(mask)
 
 
@@ -314,19 +353,3 @@ def _datasets(group: Any, depth: int = 0) -> Iterator[Any]:
 def _word(group: Any, name: str) -> str:
     value = group.attrs.get(name, "")
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-
-def _box(space: Any) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """(start, size) of a selection that is one block, or all; None for anything else."""
-    kind = space.get_select_type()
-    if kind == h5py.h5s.SEL_ALL:
-        return (0,) * space.get_simple_extent_ndims(), tuple(space.get_simple_extent_dims())
-    if kind != h5py.h5s.SEL_HYPERSLABS or not space.is_regular_hyperslab():
-        return None
-    start, stride, count, block = space.get_regular_hyperslab()
-    whole = all(c == 1 or s == b for s, c, b in zip(stride, count, block, strict=True))
-    limited = all(c < 2**40 for c in count)
-    if not (whole and limited):
-        return None
-    size = tuple(int(c * b) for c, b in zip(count, block, strict=True))
-    return tuple(int(s) for s in start), size

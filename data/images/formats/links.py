@@ -47,18 +47,22 @@ class Opened:
         for number, part in enumerate(parts):
             if not isinstance(here, h5py.Group):
                 return None
-            link = here.get(part, getlink=True) if part in set(here.keys()) else None
-            if link is None:
+            name = part.encode()
+            # Asked of HDF5 itself: h5py would look behind the link, and so open a file that nobody permitted.
+            if not here.id.links.exists(name):
                 return None
-            if isinstance(link, (h5py.ExternalLink, h5py.SoftLink)):
+            kind = here.id.links.get_info(name).type
+            if kind in (h5py.h5l.TYPE_EXTERNAL, h5py.h5l.TYPE_SOFT):
                 if depth >= DEEPEST:
                     raise Unreadable(f"“{self.source.name}” has links that lead too far.")
                 rest = "/".join(parts[number + 1 :])
-                if isinstance(link, h5py.ExternalLink):
-                    other = self.beside(Path(here.file.filename), link.filename)
-                    return self.walk(other, f"{link.path}/{rest}", depth + 1)
-                base = "" if link.path.startswith("/") else here.name
-                return self.walk(here.file, f"{base}/{link.path}/{rest}", depth + 1)
+                target = here.id.links.get_val(name)
+                if kind == h5py.h5l.TYPE_EXTERNAL:
+                    other = self.beside(Path(here.file.filename), os.fsdecode(target[0]))
+                    return self.walk(other, f"{target[1].decode(errors='replace')}/{rest}", depth + 1)
+                there = target.decode(errors="replace")
+                base = "" if there.startswith("/") else here.name
+                return self.walk(here.file, f"{base}/{there}/{rest}", depth + 1)
             here = here[part]
         return here
 
@@ -78,6 +82,11 @@ class Opened:
                 oldest = next(islice(self._files, 1, None))
                 self._files.pop(oldest).close()
             try:
+                # HDF5 waits for a file while it holds the lock of all its callers: meet a server that hangs here first.
+                with real.open("rb") as file:
+                    file.read(512)
+                    file.seek(-1, os.SEEK_END)
+                    file.read(1)
                 # No lock: the detector may be writing, and file servers often cannot lock.
                 self._files[real] = h5py.File(real, "r", locking=False)
             except OSError as problem:

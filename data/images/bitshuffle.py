@@ -1,0 +1,220 @@
+"""Frames of EIGER detectors from bitshuffle-LZ4 without ever making the full image: see `planes`."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.images.formats.chunk import Damaged, Rejected
+from data.images.kernels import compiled
+from data.images.planes import fetch, lift, raw, values_of, walk
+
+_MOST_BLOCK = 1 << 20
+
+
+def _pool_loop(
+    src: Any, starts: Any, each: int, tail: int, s: int, shape: Any, factor: int, masked: Any, flags: Any,
+    table: Any, begin: int, end: int, out: Any,
+) -> Any:  # fmt: skip
+    """Rows `begin` to `end` of the reduced image; False where a block is damaged."""
+    height, width = shape
+    pixels = height * width
+    bits = np.empty(each * s, np.uint8)
+    words = bits.view(np.uint64)
+    turned = np.empty(each // 8, np.uint64)
+    values = np.empty(each, np.uint32)
+    lifted = np.empty(each, np.uint8)
+    odd = np.empty(max(1, each // 64), np.uint64)
+    full_words = np.empty(max(1, each // 64), np.uint64)
+    line = np.zeros(width, np.uint8)
+    first, last = begin * factor * width, min(height, end * factor) * width
+    blocks = len(starts) - 1
+    full = blocks - (1 if tail else 0)
+    leftover = pixels - full * each - tail
+    for block in range(first // each, blocks + 1):
+        start = min(block * each, pixels - leftover) if block == blocks else block * each
+        if start >= last:
+            break
+        if block == blocks:
+            n = leftover
+            raw(src, starts[-1], n, s, table, lifted)
+        else:
+            n = each if block < full else tail
+            if not fetch(src, starts, block, n, s, bits):
+                return False
+            lift(bits, words, n, s, turned, values, odd, full_words, table, lifted)
+        if flags[block]:
+            hidden = masked[start : start + n]
+            for i in range(n):
+                if hidden[i]:
+                    lifted[i] = 0
+        at = max(0, first - start)
+        stop = min(n, last - start)
+        y, x = (start + at) // width, (start + at) % width
+        while at < stop:
+            run = min(stop - at, width - x)
+            here, new = line[x : x + run], lifted[at : at + run]
+            for i in range(run):
+                here[i] = max(here[i], new[i])
+            at += run
+            x += run
+            if x == width:
+                x = 0
+                y += 1
+                if y % factor == 0 or y == height:
+                    _across(line, factor, out[(y - 1) // factor])
+                    line[:] = 0
+    return True
+
+
+def _across_loop(line: Any, factor: int, out: Any) -> None:
+    """The maxima of so many neighbours, lowered by one: 0 becomes 255, masked. Spoils `line`."""
+    long = len(line)
+    while factor % 2 == 0:  # halving becomes vectors, another step does not
+        for column in range(long // 2):
+            line[column] = max(line[2 * column], line[2 * column + 1])
+        if long % 2:
+            line[long // 2] = line[long - 1]
+        long = (long + 1) // 2
+        factor //= 2
+    if factor == 1:
+        for column in range(len(out)):
+            out[column] = line[column] - np.uint8(1)
+        return
+    for column in range(len(out)):
+        best = np.uint8(0)
+        for k in range(column * factor, min(long, (column + 1) * factor)):
+            best = max(best, line[k])
+        out[column] = best - np.uint8(1)
+
+
+_across = compiled(_across_loop)
+
+
+_pool = compiled(_pool_loop)
+
+
+def _region_loop(src: Any, starts: Any, each: int, tail: int, s: int, shape: Any, x0: int, y0: int, out: Any) -> Any:
+    """The pixels of a rectangle as they are, masked or not; False where a block is damaged."""
+    height, width = shape
+    pixels = height * width
+    bits = np.empty(each * s, np.uint8)
+    turned = np.empty(each // 8, np.uint64)
+    values = np.empty(each, np.uint32)
+    rows, columns = out.shape
+    blocks = len(starts) - 1
+    full = blocks - (1 if tail else 0)
+    known = -1
+    begin = 0
+    n = 0
+    for row in range(rows):
+        at = (y0 + row) * width + x0
+        stop = at + columns
+        while at < stop:
+            block = min(at // each, blocks)
+            if block == full and tail and at >= full * each + tail:
+                block = blocks
+            if block != known:
+                known = block
+                if block < blocks:
+                    n = each if block < full else tail
+                    begin = block * each
+                    if not fetch(src, starts, block, n, s, bits):
+                        return False
+                    values_of(bits, n, s, turned, values)
+                else:
+                    begin = full * each + tail
+                    n = pixels - begin
+                    for i in range(n):
+                        v = np.uint32(0)
+                        for byte in range(s):
+                            v |= np.uint32(src[starts[-1] + i * s + byte]) << np.uint32(8 * byte)
+                        values[i] = v
+            run = min(stop, begin + n) - at
+            column = at - (y0 + row) * width - x0
+            here, new = out[row, column : column + run], values[at - begin : at - begin + run]
+            for i in range(run):
+                here[i] = new[i]
+            at += run
+    return True
+
+
+_region = compiled(_region_loop)
+
+
+class Packed:
+    """One frame of `shape` (height, width) as it lies compressed in a file, its blocks found.
+
+    `data`: the chunk; `itemsize`: 1, 2 or 4 bytes, unsigned. Raises Damaged where the header does not fit.
+    """
+
+    def __init__(self, data: bytes, shape: tuple[int, int], itemsize: int) -> None:
+        self.shape, self.itemsize = shape, itemsize
+        self._src = np.frombuffer(data, np.uint8)
+        pixels = shape[0] * shape[1]
+        if len(data) < 12 or int.from_bytes(data[:8], "big") != pixels * itemsize:
+            raise Damaged
+        block = int.from_bytes(data[8:12], "big")
+        self._each = block // itemsize
+        if block <= 0 or block > _MOST_BLOCK or block % (8 * itemsize):
+            raise Damaged
+        self._tail = pixels % self._each // 8 * 8
+        blocks = pixels // self._each + (1 if self._tail else 0)
+        raw = pixels % 8 * itemsize
+        self._starts = np.empty(blocks + 1, np.int64)
+        if blocks * 5 + 12 + raw > len(data) or not walk(self._src, len(data), self._starts):
+            raise Damaged
+        if int(self._starts[-1]) + raw > len(data):
+            raise Damaged
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes."""
+        return int(self._src.nbytes + self._starts.nbytes)
+
+    @property
+    def each(self) -> int:
+        """Pixels in a block."""
+        return self._each
+
+    def pool(
+        self,
+        factor: int,
+        table: NDArray[np.uint8],
+        rejected: Rejected | None = None,
+        rows: tuple[int, int] | None = None,
+        out: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Codes of the masked maxima of blocks of `factor` pixels, as `reduce` makes them.
+
+        `rows`: only these rows of the result, into `out`: parts may be made in several threads. Raises Damaged.
+        """
+        height, width = self.shape
+        size = -(-height // factor), -(-width // factor)
+        if out is None:
+            out = np.empty(size, np.uint8)
+        if rejected is None:
+            masked, flags = np.zeros(0, np.bool_), np.zeros(len(self._starts) + 2, np.bool_)
+        else:
+            masked, flags = rejected.mask.ravel(), rejected.blocks(self._each)
+        begin, end = rows or (0, size[0])
+        done = _pool(
+            self._src, self._starts, self._each, self._tail, self.itemsize, self.shape, factor, masked, flags,
+            table, begin, end, out,
+        )  # fmt: skip
+        if not done:
+            raise Damaged
+        return out
+
+    def region(self, x: int, y: int, width: int, height: int) -> NDArray[np.unsignedinteger[Any]]:
+        """The pixels of a rectangle within the frame, in the file's own type. Raises Damaged."""
+        out = np.empty((height, width), f"u{self.itemsize}")
+        if out.size and not _region(
+            self._src, self._starts, self._each, self._tail, self.itemsize, self.shape, x, y, out
+        ):
+            raise Damaged
+        return out
+
+    def array(self) -> NDArray[np.unsignedinteger[Any]]:
+        """The whole frame. Raises Damaged."""
+        return self.region(0, 0, self.shape[1], self.shape[0])
