@@ -6,9 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from auth.identity import Identity
-from data.errors import Unavailable
 from data.reader import Reader
-from data.scope import Rights, Scope, UnknownPerson, scope_of
+from data.scope import Rights, Scope, UnknownPerson, scope_of, scope_of_proposal
 from data.source import Source
 
 _SECONDS = 60.0
@@ -35,23 +34,28 @@ class Access:
 
     def scope(self, identity: Identity) -> Scope:
         """What the person may see now, at most a minute old."""
-        if identity.provider not in self._trusted or identity.kind != "person":
-            raise UnknownPerson(identity.login)
         now = self._clock()
+        # The kind is part of the key: a proposal and a person may have the same name.
+        key = f"{identity.kind} {identity.key}"
         with self._lock:
-            held = self._held.get(identity.key)
+            held = self._held.get(key)
         if held is not None and now - held[0] < _SECONDS:
             return held[1]
         try:
-            scope = scope_of(self._source, identity.login, self.rights)
+            scope = self._read(identity)
         except UnknownPerson:
             with self._lock:
-                self._held.pop(identity.key, None)
-            raise
-        except Unavailable:
+                self._held.pop(key, None)
             raise
         with self._lock:
-            self._held[identity.key] = (now, scope)
+            self._held[key] = (now, scope)
             while len(self._held) > _MOST:
                 self._held.popitem(last=False)
         return scope
+
+    def _read(self, identity: Identity) -> Scope:
+        if identity.provider not in self._trusted:
+            raise UnknownPerson(identity.login)
+        if identity.kind == "proposal":
+            return scope_of_proposal(self._source, identity.login)
+        return scope_of(self._source, identity.login, self.rights)

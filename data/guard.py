@@ -109,6 +109,12 @@ WAYS: dict[str, Way] = {
         lambda columns, scope: columns["beamLineName"].in_(sorted(scope.beamlines)),
         lambda scope: bool(scope.beamlines),
     ),
+    "account": Way(
+        lambda scope: select(_VISIT.c.sessionId).where(_VISIT.c.proposalId == scope.proposal_id),
+        lambda scope: select(_PROPOSAL.c.proposalId).where(_PROPOSAL.c.proposalId == scope.proposal_id),
+        lambda columns, scope: columns["proposalId"] == scope.proposal_id,
+        lambda scope: scope.proposal_id is not None,
+    ),
 }
 """Every way to see a visit but the right to see everything. Whatever is visible is so by one of them."""
 
@@ -159,8 +165,10 @@ def _people(columns: Columns, scope: Scope) -> ColumnElement[bool]:
     if scope.administer:
         return true()
     mine, member, proposal = (_t(c) for c in (s.VisitHasPerson, s.ProposalHasPerson, s.Proposal))
+    # A NULL would match rows without a person.
+    oneself = columns["personId"] == scope.person_id if scope.person_id is not None else false()
     return or_(
-        columns["personId"] == scope.person_id,
+        oneself,
         columns["personId"].in_(select(member.c.personId).where(member.c.proposalId.in_(_proposals(scope)))),
         columns["personId"].in_(select(proposal.c.personId).where(proposal.c.proposalId.in_(_proposals(scope)))),
         columns["personId"].in_(select(mine.c.personId).where(mine.c.sessionId.in_(_visits(scope)))),

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import select
 
 from data.errors import DataError
 from data.query import Query, Record
-from data.schema import AdminVar, GroupHasPermission, GroupHasPerson, Permission, Person, UserGroup
+from data.schema import AdminVar, GroupHasPermission, GroupHasPerson, Permission, Person, Proposal, UserGroup
 from data.source import Source
 
 log = logging.getLogger(__name__)
@@ -22,9 +23,9 @@ GROUPS_VARIABLE = "beamLineGroups"
 class UnknownPerson(DataError):
     """Somebody signed in whom ISPyB does not know."""
 
-    def __init__(self, login: str) -> None:
+    def __init__(self, login: str, what: str = "no person with that login") -> None:
         super().__init__(
-            f"You are signed in as {login}, but ISPyB has no person with that login. "
+            f"You are signed in as {login}, but ISPyB has {what}. "
             "Ask your user office to add you; nothing is shown until then."
         )
 
@@ -68,7 +69,7 @@ class Scope:
 
     ``administer`` and ``activity`` are duties, see `Rights`. ``holdings`` say where all this comes from. ``ways``
     leaves only these of the guard's ways to a visit (None: all), to ask what one of them shows. The empty Scope sees
-    nothing.
+    nothing. The Scope of a proposal's own account has ``proposal_id`` and no person: it sees that proposal alone.
     """
 
     person_id: int | None = None
@@ -79,6 +80,7 @@ class Scope:
     activity: bool = False
     ways: frozenset[str] | None = None
     holdings: tuple[Holding, ...] = field(default=(), compare=False)
+    proposal_id: int | None = None
 
 
 def scope_of(source: Source, login: str, rights: Rights) -> Scope:
@@ -103,6 +105,29 @@ def scope_of(source: Source, login: str, rights: Rights) -> Scope:
         any(holding.activity for holding in holdings),
         holdings=holdings,
     )
+
+
+_DIGITS = re.compile(r"[0-9]{1,20}$")
+
+
+def scope_of_proposal(source: Source, login: str) -> Scope:
+    """The Scope of the account of a proposal: ``mx415``, in whatever case and with whatever dashes.
+
+    No permission and no group counts, whoever else has that name. Raises UnknownPerson when no or more than one
+    proposal is called so, and Unavailable when the database does not answer.
+    """
+    digits = _DIGITS.search(login)
+    # A code may end with digits as well, so each end of them may be the number.
+    numbers = [digits[0][start:] for start in range(len(digits[0]))] if digits else []
+    rows = source.run(select(Proposal.proposal_id, Proposal.code, Proposal.number).where(Proposal.number.in_(numbers)))
+    found = [row for row in rows if _plain(f"{row.code or ''}{row.number}") == _plain(login)]
+    if len(found) != 1:
+        raise UnknownPerson(login, "no proposal of that name" if not found else "more than one proposal of that name")
+    return Scope(name=f"{found[0].code or ''}{found[0].number}", proposal_id=found[0].proposal_id)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_ ]", "", name).casefold()
 
 
 def _holdings(source: Source, person_id: int, rights: Rights) -> tuple[Holding, ...]:

@@ -19,11 +19,13 @@ from sqlalchemy.pool import NullPool
 from data import schema as s
 from data.reader import Reader
 from data.schema.settle import Settlement, settle
-from data.scope import Rights, Scope, scope_of
+from data.scope import Rights, Scope, scope_of, scope_of_proposal
 from data.source import Source, driver
 
 RIGHTS = Rights(beamlines={"i04_staff": ("I04",)})
 PEOPLE = ("alice", "bob", "staff", "admin", "nobody")
+#: The people, and who signs in with the account of the proposal mx10, which is no person.
+EVERYBODY = (*PEOPLE, "mx10")
 DATABASES = ("sqlite", "diamond", "esrf")
 
 # What only one of the schemas has room for, in the tests' words.
@@ -354,8 +356,8 @@ class Facility:
     source: Source
 
     def scope(self, login: str) -> Scope:
-        """What this person may see."""
-        return scope_of(self.source, login, RIGHTS)
+        """What this one of EVERYBODY may see."""
+        return scope_of_proposal(self.source, login) if login == "mx10" else scope_of(self.source, login, RIGHTS)
 
     def reader(self, login: str = "admin") -> Reader:
         """A Reader for this person."""

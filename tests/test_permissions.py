@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ispyb import DATABASES, PEOPLE, Facility, facility, shared, writer
+from ispyb import DATABASES, EVERYBODY, Facility, facility, shared, writer
 from sqlalchemy import select
 
 from data import guard
@@ -107,7 +107,7 @@ def test_an_administrator_knows_everybody_and_sees_no_more_of_their_proposals(ti
 RIGHTS = Rights(beamlines={"i04_staff": ("I04",), "gone": ("I99",)})
 
 
-@pytest.mark.parametrize("login", PEOPLE)
+@pytest.mark.parametrize("login", EVERYBODY)
 def test_groups_permissions_and_people_are_listed_for_administrators_only(tiny: Facility, login: str) -> None:
     pages: list[Any] = [
         lambda reader: permissions.groups(reader, RIGHTS),
@@ -180,7 +180,7 @@ def mapped_key(mapped: type[s.Table]) -> Any:
     return getattr(mapped, mapper.get_property_by_column(mapper.primary_key[0]).key)
 
 
-@pytest.mark.parametrize("login", PEOPLE)
+@pytest.mark.parametrize("login", EVERYBODY)
 @pytest.mark.parametrize("mapped", [s.Proposal, s.Visit, s.Collection], ids=lambda mapped: mapped.__name__)
 def test_what_one_sees_is_what_the_ways_show_together(tiny: Facility, login: str, mapped: type[s.Table]) -> None:
     reader = Reader(tiny.source, replace(tiny.scope(login), everything=False))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ispyb import DATABASES, JOBS, PEOPLE, RATES, Facility, at, shared
+from ispyb import DATABASES, EVERYBODY, JOBS, RATES, Facility, at, shared
 
 from data import guard
 from data.core import changes, collection, proposals, search, shipments, visits
@@ -110,11 +110,12 @@ SEEN = {
     "staff": {"proposals": {"mx1", "mx10"}, "visits": {12, 41}},
     "admin": {"proposals": {"mx1", "em2", "ssx3", "mx10"}, "visits": {11, 12, 21, 31, 41}},
     "nobody": {"proposals": set(), "visits": set()},
+    "mx10": {"proposals": {"mx10"}, "visits": {41}},
 }
 WHERE = {1001: 11, 1002: 11, 1003: 11, 1004: 11, 1005: 12, 2001: 21, 2002: 21, 3001: 31, 3002: 31, 3003: 31, 4001: 41}
 
 
-@pytest.mark.parametrize("login", PEOPLE)
+@pytest.mark.parametrize("login", EVERYBODY)
 def test_a_person_sees_the_visits_that_the_rule_grants_and_no_other(tiny: Facility, login: str) -> None:
     reader, seen = tiny.reader(login), SEEN[login]
     assert {row["name"] for row in proposals.proposals(reader, ALL, 0, 50).rows} == seen["proposals"]
@@ -129,7 +130,7 @@ def test_a_person_sees_the_visits_that_the_rule_grants_and_no_other(tiny: Facili
         assert [row["id"] for row in queries.changed(reader, visit, sorted(WHERE))] == expected[::-1]
 
 
-@pytest.mark.parametrize("login", PEOPLE)
+@pytest.mark.parametrize("login", EVERYBODY)
 @pytest.mark.parametrize("key", sorted(WHERE))
 def test_a_foreign_collection_reads_exactly_as_an_absent_one(tiny: Facility, login: str, key: int) -> None:
     reader = tiny.reader(login)
@@ -177,8 +178,8 @@ def test_a_visit_and_a_proposal_of_others_are_not_found(tiny: Facility) -> None:
 def test_ties_give_the_rows_that_every_condition_of_its_own_gives(
     tiny: Facility, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # All five where it is quick; a member and a beamline's staff where each statement has to be planned by a server.
-    readers = {login: tiny.reader(login) for login in (PEOPLE if tiny.kind == "sqlite" else ("bob", "staff"))}
+    # Everybody where it is quick; a member and a beamline's staff where each statement has to be planned by a server.
+    readers = {login: tiny.reader(login) for login in (EVERYBODY if tiny.kind == "sqlite" else ("bob", "staff"))}
     quick = {(login, name): answer(page, readers[login]) for login in readers for name, page in PAGES.items()}
     monkeypatch.setattr(guard, "tied", lambda _: {})
     monkeypatch.setattr(guard, "pinned", lambda *_: False)
@@ -199,7 +200,9 @@ def test_nobody_gets_anything_from_any_page(tiny: Facility) -> None:
 
 
 def test_what_search_finds_is_what_one_may_see(tiny: Facility) -> None:
-    found = {login: search.jump(tiny.reader(login), "s") + search.jump(tiny.reader(login), "ins") for login in PEOPLE}
+    found = {
+        login: search.jump(tiny.reader(login), "s") + search.jump(tiny.reader(login), "ins") for login in EVERYBODY
+    }
     for login, hits in found.items():
         assert {hit.proposal for hit in hits} <= SEEN[login]["proposals"]
     assert "ins_1" in {hit.label for hit in found["staff"]}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from ispyb import DATABASES, PEOPLE, Facility, facility, shared, writer
+from ispyb import DATABASES, EVERYBODY, Facility, facility, shared, writer
 
 from data import schema as s
 from data.core import why as whys
@@ -28,6 +28,7 @@ SEES = {
     "admin": {"mx1", "em2", "ssx3", "mx10", "mx1-1", "mx1-2", "em2-1", "ssx3-1", "mx10-1",
               1001, 1003, 1005, 2001, 3001, 4001},
     "nobody": set(),
+    "mx10": {"mx10", "mx10-1", 4001},
 }  # fmt: skip
 
 
@@ -53,7 +54,7 @@ def test_every_way_of_the_guard_has_its_words() -> None:
     assert set(whys._WORDS) == set(whys._NOT) == set(WAYS)
 
 
-@pytest.mark.parametrize("login", PEOPLE)
+@pytest.mark.parametrize("login", EVERYBODY)
 def test_a_reason_is_given_exactly_for_what_the_guard_shows(tiny: Facility, login: str) -> None:
     reader, admin = tiny.reader(login), tiny.reader("admin")
     for about in ABOUT:
@@ -71,7 +72,7 @@ def test_a_reason_is_given_exactly_for_what_the_guard_shows(tiny: Facility, logi
 @pytest.mark.parametrize("way", WAYS)
 def test_each_rule_alone_gives_a_reason_exactly_for_what_it_shows(tiny: Facility, way: str) -> None:
     admin, asked = tiny.reader("admin"), 0
-    for login in (*PEOPLE, "carol"):
+    for login in (*EVERYBODY, "carol"):
         whole = replace(tiny.scope(login), everything=False, beamlines=frozenset({"I04", "M02"}))
         reader = Reader(tiny.source, replace(whole, ways=frozenset({way})))
         for about in ABOUT:

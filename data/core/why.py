@@ -127,7 +127,10 @@ def why(reader: Reader, found: Thing, who: Who) -> list[Reason]:
     reasons = _everything(reader, who)
     for way in WAYS:
         alone = reader.by(way)
-        reasons += _WORDS[way](alone, found, who) if sees(alone, found) else [_NOT[way](found, who)]
+        if sees(alone, found):
+            reasons += _WORDS[way](alone, found, who)
+        elif way != "account" or reader.scope.proposal_id is not None:  # no person wonders about that
+            reasons.append(_NOT[way](found, who))
     return sorted(reasons, key=lambda reason: not reason.holds)
 
 
@@ -244,13 +247,20 @@ def _beamline(reader: Reader, found: Thing, who: Who) -> list[Reason]:
     return reasons
 
 
+def _account(reader: Reader, found: Thing, who: Who) -> list[Reason]:
+    words = f"{who.are} signed in with the account of {found.proposal}.{_so(found, 'proposal')}"
+    return [Reason("account", True, words, row_of(Proposal, proposal_id=found.proposal_id))]
+
+
 _WORDS: dict[str, Callable[[Reader, Thing, Who], list[Reason]]] = {
     "presence": _presence,
     "membership": _membership,
     "principal": _principal,
     "beamline": _beamline,
+    "account": _account,
 }
 _NOT: dict[str, Callable[[Thing, Who], Reason]] = {
+    "account": lambda found, who: _no("account", f"{who.are} not signed in with the account of {found.proposal}."),
     "presence": lambda found, who: _no(
         "presence", f"{who.are} not in {VisitHasPerson.__tablename__} of {found.visit or f'a visit of {found.name}'}."
     ),
