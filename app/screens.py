@@ -5,6 +5,7 @@ from data.reader import Reader
 from views import place as places
 from views.core.collection import CollectionView
 from views.core.home import Home
+from views.core.image import ImageView
 from views.core.proposal import ProposalView
 from views.core.proposals import Proposals
 from views.core.visit import VisitView
@@ -17,6 +18,7 @@ VIEWS: Views = {
     "proposal": ProposalView,
     "visit": VisitView,
     "collection": CollectionView,
+    "image": ImageView,
 }
 
 

@@ -71,6 +71,7 @@ class Desk:
         """The address of a crystal snapshot of a collection; ``size``: small or full."""
         return f"{self.prefix}/snapshot/{collection}/{which}?size={size}"
 
-    def frame(self, collection: int, image: int) -> str:
-        """The address of a frame, as 8-bit codes."""
-        return f"{self.prefix}/frame/{collection}/{image}"
+    def frames(self, collection: int) -> dict[str, str]:
+        """The addresses that the viewer of a collection's frames asks, by name."""
+        routes = {name: f"{self.prefix}/{name}/{collection}" for name in ("frame", "tile", "region", "stack")}
+        return {**routes, "job": f"{self.prefix}/stack/job"}

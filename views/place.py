@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, urlencode
 
+from views.look import Look, look_of
+
 _NAME = re.compile(r"^[A-Za-z]{1,8}\d{1,10}$")
 _VISIT = re.compile(r"^([A-Za-z]{1,8}\d{1,10})-(\d{1,6})$")
 _KEY = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
@@ -16,9 +18,9 @@ _LONGEST = 200
 _LONGEST_VIEW = 2000
 _MOST = 60
 
-PAGES = ("home", "proposals", "proposal", "visit", "collection", "processing", "results", "cells", "table1")
+PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "results", "cells", "table1")
 # Pages that the link names as a tab of what they are about.
-_OF_COLLECTION, _OF_VISITS = {"processing"}, {"results", "cells"}
+_OF_COLLECTION, _OF_VISITS = {"image", "processing"}, {"results", "cells"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Place:
     tab: str | None = None
     collection: int | None = None
     image: int | None = None
+    look: Look = ()
     listing: ListPlace = field(default_factory=ListPlace)
     view: tuple[tuple[str, str], ...] = ()
 
@@ -62,7 +65,8 @@ class Place:
 
     def same_list(self, other: "Place") -> bool:
         """Whether both show the same list, however it is ordered."""
-        return replace(self, listing=ListPlace(), image=None) == replace(other, listing=ListPlace(), image=None)
+        plain = ListPlace()
+        return replace(self, listing=plain, image=None, look=()) == replace(other, listing=plain, image=None, look=())
 
 
 def proposals() -> Place:
@@ -83,6 +87,11 @@ def visit(name: str, number: int, tab: str | None = None) -> Place:
 def collection(number: int, image: int | None = None) -> Place:
     """One collection, at one image."""
     return Place("collection", collection=number, image=image)
+
+
+def image(collection: int, number: int | None = None, look: Look = ()) -> Place:
+    """The viewer of a collection's images on a page of its own."""
+    return Place("image", collection=collection, image=number, look=look)
 
 
 def processing(number: int) -> Place:
@@ -113,8 +122,14 @@ def to_query(place: Place) -> str:
         pairs.append(("collection", str(place.collection)))
         if place.image is not None:
             pairs.append(("image", str(place.image)))
+        pairs += place.look
     elif place.page in _OF_COLLECTION and place.collection is not None:
-        pairs += [("collection", str(place.collection)), ("tab", place.page)]
+        pairs.append(("collection", str(place.collection)))
+        if place.page == "image" and place.image is not None:
+            pairs.append(("image", str(place.image)))
+        pairs.append(("tab", place.page))
+        if place.page == "image":
+            pairs += place.look
     elif place.page in _OF_VISITS and place.visit_name:
         pairs += [("visit", place.visit_name), ("tab", place.page)]
     elif place.page in _OF_VISITS and place.proposal:
@@ -144,10 +159,13 @@ def from_query(search: str) -> Place:
     place = Place(tab=tab, listing=_listing(given), view=_view(given))
     number = _whole(given.get("collection"))
     stay = _VISIT.match(given.get("visit", ""))
+    at = _whole(given.get("image"))
+    if number is not None and tab == "image":
+        return replace(place, page=tab, collection=number, image=at, look=look_of(given), tab=None)
     if number is not None and tab in _OF_COLLECTION:
         return replace(place, page=tab, collection=number, tab=None)
     if number is not None:
-        return replace(place, page="collection", collection=number, image=_whole(given.get("image")))
+        return replace(place, page="collection", collection=number, image=at, look=look_of(given))
     if stay and tab in _OF_VISITS:
         return replace(place, page=tab, proposal=stay[1], visit=int(stay[2]), tab=None)
     if stay:

@@ -8,10 +8,10 @@ from panel.viewable import Viewable
 from data.core import collection as collections
 from data.reader import Reader
 from views import place as places
+from views.core.viewer import Viewer, drawn, images_of
 from views.desk import Desk
 from views.parts import blocks as b
 from views.parts.blocks import Block, Blocks
-from views.parts.frame_pane import FramePane
 from views.parts.plot import QualityPlot
 from views.parts.table import Column, Table, Want
 from views.parts.text import number, space_group, when
@@ -67,7 +67,7 @@ class CollectionView:
         self._place = Place()
         self._answer: Answer | None = None
         self._head = Blocks([b.loading(2)])
-        self._frame = FramePane(on_image=self._image, height=520)
+        self._viewer = Viewer(desk, height=520)
         self._plot = QualityPlot(on_image=self._image, height=260)
         self._side = Blocks()
         self._results = Table(
@@ -126,12 +126,12 @@ class CollectionView:
         """Lay out the parts that this collection needs: the frame on the left, plot and snapshots beside it."""
         parts: list[tuple[Viewable, Span]] = [(self._head, 12)]
         if answer is not None:
-            drawn, plotted = _drawn(answer.collection), len(answer.quality["image"]) > 0
-            if drawn:
-                parts.append((self._frame, (7, 2) if plotted else 7))
+            pictured, plotted = drawn(answer.collection), len(answer.quality["image"]) > 0
+            if pictured:
+                parts.append((self._viewer.pane, (7, 2) if plotted else 7))
             if plotted:
-                parts.append((self._plot.view, 5 if drawn else 12))
-            parts += [(self._side, 5 if drawn else 12), (self._results, 12), (self._facts, 12)]
+                parts.append((self._plot.view, 5 if pictured else 12))
+            parts += [(self._side, 5 if pictured else 12), (self._results, 12), (self._facts, 12)]
         shown = [part for part, _ in parts]
         if shown != self.parts:
             self.parts, self.spans = shown, [span for _, span in parts]
@@ -186,7 +186,7 @@ class CollectionView:
             )
             if part
         )
-        title = row.get("prefix") or (row.get("template") if _drawn(row) else None) or f"Collection {key}"
+        title = row.get("prefix") or (row.get("template") if drawn(row) else None) or f"Collection {key}"
         run = f" · run {row['number']}" if row.get("number") is not None else ""
         self._head.set(
             [
@@ -230,37 +230,18 @@ class CollectionView:
         self._desk.head(f"{row.get('prefix') or 'Collection'} {row['id']}", trail)
 
     def _show_image(self, answer: Answer) -> None:
-        row = answer.collection
-        first, count = row.get("first_image") or 1, row.get("images") or 0
-        if not _drawn(row):
-            self._plot.mark(None)
-            return
-        image = self._place.image if self._place.image is not None else first
-        image = min(max(image, first), first + count - 1)
-        self._frame.param.update(
-            src=self._desk.frame(row["id"], image),
-            image=image,
-            first_image=first,
-            last_image=first + count - 1,
-            label=row.get("template") or "",
-        )
-        self._plot.mark(image)
+        self._plot.mark(self._viewer.show(self._place, answer.collection, answer.quality))
 
     def _image(self, image: int) -> None:
-        """Another image was asked for: a stranger's number, bounded before it is used."""
+        """A point of the plot was clicked: a stranger's number, bounded before it is used."""
         row = self._answer.collection if self._answer else {}
-        first, count = row.get("first_image") or 1, row.get("images") or 0
-        if first <= image < first + count:
+        first, last = images_of(row)
+        if row and first <= image <= last:
             self._desk.go(replace(self._place, image=image), True)
 
     def _want(self, want: Want) -> None:
         found = self._answer.processings if self._answer else []
         self._results.send_rows(want.seq, 0, [_result(n, row) for n, row in enumerate(found)], len(found), True)
-
-
-def _drawn(row: Row) -> bool:
-    """Whether the collection has frames to draw: movies of a microscope have a viewer of their own."""
-    return row.get("technique") != "em" and (row.get("images") or 0) > 0
 
 
 def _tiles(answer: Answer, technique: str) -> list[Block]:

@@ -1,20 +1,21 @@
 """Every part with made-up content, to try and to test: ``python -m views.parts.gallery --port 5007``.
 
 Pages are chosen by the query string: ``?page=list``, ``blocks``, ``detail``, ``hostile``,
-``failed``, ``empty``.
+``failed``, ``empty``, ``image`` (the viewer on a page of its own, at ``number``).
 """
 
 import argparse
-import gzip
 import re
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import numpy as np
 import panel as pn
 from tornado.web import RequestHandler
 
+from views.look import look_of
 from views.parts import blocks as b
+from views.parts import made_frame
 from views.parts.frame_pane import FramePane
 from views.parts.latency import lower_latency
 from views.parts.plot import QualityPlot
@@ -46,6 +47,7 @@ class Gallery:
         )
         self.made: MadeUp | None = None
         self.gone: list[str] = []
+        self.search = search
         self.go(search, True)
 
     def themed(self, theme: str) -> None:
@@ -56,6 +58,7 @@ class Gallery:
         self.shell.suggest([] if words == "nothing" else found)
 
     def go(self, search: str, pop: bool) -> None:
+        self.search = search
         name = parse_qs(search.removeprefix("?")).get("page", ["list"])[0]
         build = {
             "list": self.a_list,
@@ -64,6 +67,7 @@ class Gallery:
             "hostile": self.hostile,
             "failed": self.failed,
             "empty": self.empty,
+            "image": self.image,
         }
         body, spans = build.get(name, self.a_list)()
         self.shell.param.update(
@@ -111,7 +115,7 @@ class Gallery:
     def failed(self) -> tuple[list[Any], list[int]]:
         return [
             MadeUp(100, failing=True).table,
-            FramePane(src="/made/frame?n=0", image=3, last_image=9),
+            FramePane(routes=made_frame.ROUTES, first_image=0, image=0, last_image=9),
         ], []
 
     def empty(self) -> tuple[list[Any], list[int]]:
@@ -123,45 +127,49 @@ class Gallery:
         noise = np.random.default_rng(4)
         spots = 300 + 180 * np.sin(x / 500) + noise.normal(0, 18, len(x))
         plot.show(x, spots, 1.6 + 0.4 * np.cos(x / 700) + noise.normal(0, 0.03, len(x)))
-        frame = FramePane(on_image=lambda number: show(number), label="lyso_4_2", first_image=1, last_image=3600)
+        frame = FramePane(
+            on_image=lambda number: show(number),
+            routes=made_frame.ROUTES,
+            label="lyso_4_2",
+            first_image=1,
+            last_image=3600,
+            series={"image": x.tolist(), "value": spots.tolist()},
+            elsewhere="?page=image",
+        )
 
         def show(number: int) -> None:
-            frame.param.update(image=number, src=f"/made/frame?n={number}")
+            frame.image = number
             plot.mark(number)
 
         show(1)
         top = b.Blocks(some_blocks()[:2])
         facts = b.Blocks([b.card("Beam", some_blocks()[3]["columns"][0][0]["blocks"])])
-        return [top, plot.view, frame, facts], [12, 7, 5, 12]
+        return [top, plot.view, frame, facts], [12, 5, 7, 12]
 
+    def image(self) -> tuple[list[Any], list[int]]:
+        given = {name: values[0] for name, values in parse_qs(self.search.removeprefix("?")).items()}
+        frame = FramePane(
+            full=True,
+            on_look=lambda look: self.looked(look),
+            on_image=lambda number: self.facts(frame, number),
+            routes=made_frame.ROUTES,
+            label="lyso_4_2",
+            first_image=1,
+            image=int(given.get("number", "5")),
+            last_image=60,
+            look=dict(look_of(given)),
+            series={"image": list(range(1, 61)), "value": [200 + 150 * ((n * 7) % 11) / 10 for n in range(60)]},
+            elsewhere="?page=detail",
+        )
+        self.facts(frame, int(given.get("number", "5")))
+        return [frame], []
 
-class Frame(RequestHandler):
-    """A made-up frame, in the form that FramePane reads; number 0 fails."""
+    def facts(self, frame: FramePane, number: int) -> None:
+        frame.facts = {"image": number, "rows": [["Spots", str(100 + number), ""], ["Resolution", "1.62", "Å"]]}
 
-    def get(self) -> None:
-        n = int(self.get_query_argument("n", "1"))
-        if n == 0:
-            self.set_status(404)
-            self.finish(
-                {
-                    "title": "The image is not on disk.",
-                    "text": "It may have been archived. Ask the beamline staff.",
-                }
-            )
-            return
-        size = 520
-        noise = np.random.default_rng(n)
-        y, x = np.mgrid[:size, :size] - size / 2
-        codes = noise.poisson(6 + 40 * np.exp(-((np.hypot(x, y) - 90) ** 2) / 4000))
-        for px, py in noise.integers(20, size - 20, (160, 2)):
-            codes[py - 1 : py + 2, px - 1 : px + 2] += noise.integers(40, 200)
-        frame = np.clip(codes, 0, 254).astype(np.uint8)
-        frame[:, 255:265] = frame[168:176] = frame[344:352] = 255
-        for name, value in (("Width", size), ("Height", size), ("Factor", 8)):
-            self.set_header(f"X-Frame-{name}", str(value))
-        self.set_header("Content-Type", "application/octet-stream")
-        self.set_header("Content-Encoding", "gzip")
-        self.finish(gzip.compress(frame.tobytes(), 1))
+    def looked(self, look: dict[str, str]) -> None:
+        with self.shell.param.update(replace=True):
+            self.shell.search = f"?{urlencode({'page': 'image', **look})}"
 
 
 class Picture(RequestHandler):
@@ -229,7 +237,7 @@ def main() -> None:
         address="127.0.0.1",
         show=False,
         title="Gallery",
-        extra_patterns=[(r"/made/frame", Frame), (r"/made/(\d+)\.svg", Picture), (r"/ping", Ping)],
+        extra_patterns=[*made_frame.PATTERNS, (r"/made/(\d+)\.svg", Picture), (r"/ping", Ping)],
     )
 
 

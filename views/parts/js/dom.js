@@ -46,6 +46,13 @@ const PATHS = {
   person: "M8 8a2.8 2.8 0 1 0 0-5.6A2.8 2.8 0 0 0 8 8zM2.8 14c.4-2.6 2.4-4.2 5.2-4.2s4.8 1.6 5.2 4.2",
   alert: "M8 5v4M8 11.2v.3M8 1.8l6.5 12H1.5z",
   up: "M8 13V3.5M4 7l4-4 4 4",
+  play: "M4.5 3l8 5-8 5z",
+  pause: "M5 3v10M11 3v10",
+  plus: "M8 3v10M3 8h10",
+  minus: "M3 8h10",
+  whole: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
+  open: "M9 2h5v5M14 2L7.5 8.5M12 9.5V14H2V4h4.5",
+  help: "M8 1.6a6.4 6.4 0 1 0 0 12.8A6.4 6.4 0 0 0 8 1.6zM6 6.2a2 2 0 1 1 2.7 1.9c-.5.2-.7.5-.7 1V9.6M8 11.4v.3",
 }
 
 /** A line drawing of 16 px; never read out. */

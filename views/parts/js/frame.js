@@ -1,194 +1,416 @@
-// A frame on a canvas: 8-bit codes from an address, through a table of 256 colours that changes without a request.
-const {h, icon, own, talk, framed} = await import(`./dom.js${new URL(import.meta.url).search}`)
+// The frame viewer: joins stages, controls and panels, and keeps what is looked at in step with the page's link.
+const query = new URL(import.meta.url).search
+const beside = (name) => import(`./frame_${name}.js${query}`)
+const {h, icon, later, link, own, talk, framed} = await import(`./dom.js${query}`)
+const {automatic, binned, colours, SCALES} = await beside("codes")
+const {geometryOf} = await beside("geometry")
+const {ask, Store} = await beside("store")
+const {makeStage} = await beside("stage")
+const {contrastPanel} = await beside("contrast")
+const {lookFrom, remember, textsOf} = await beside("look")
+const {stepControls} = await beside("steps")
+const {comparePanel, facts, geometryBadge, geometryFacts, headerPanel, section, showPanel, stackPanel} = await beside("panels")
+const {measurePanel} = await beside("measure")
+const {drawn, savePanel} = await beside("save")
+const {bars} = await beside("chart")
+const {helpBox} = await beside("help")
+const {keys} = await beside("keys")
 
-const MASKED = 255
-const TOP = 254
+const ROUGH = 320 // pixels of the longer side while a slider moves
+const AHEAD = 3
+const BLINK = 700
+
+const text = (values) => {
+  const pairs = Object.entries(values).filter(([, value]) => value != null)
+  return pairs.length ? `?${new URLSearchParams(pairs)}` : ""
+}
 
 export function render(given) {
-  const {model, el} = given
-  const {content, tell, gone} = talk(given, (message) => {
-    const before = content.src
-    Object.assign(content, message)
-    draw()
-    if (content.src !== before) load()
-  })
-  let codes = null // {data, width, height, factor}
-  let picture = null // the codes as colours, at one pixel each
-  let view = {scale: 1, x: 0, y: 0} // canvas = picture * scale + (x, y)
-  let range = {low: 0, high: TOP}
-  let own_range = false // the user moved a slider: keep it for the next image
-  let waiting = null
+  const {el} = given
+  const {content, tell, gone} = talk(given, heard)
+  const stop = new AbortController()
+  const full = Boolean(content.full)
+  const store = new Store()
+  let look = lookFrom(content.look ?? {})
+  let about = null
+  let stacked = null // {src, text}: a whole collection put together
+  let bins = null
+  let ticket = 0
+  let blinking = 0
 
-  const canvas = h("canvas", {tabindex: "0", role: "img"})
-  const words = h("div.f-words", {role: "status"})
+  const eye = {
+    store, zoom: look.zoom, lut: null, show: look.show, about: null, geometry: null, spots: null, shape: null, cursor: null, tool: null,
+    gentle: !full, full: null,
+    tile: (image, x, y, w, hgt) => (stacked || !content.routes?.tile ? null : own(`${content.routes.tile}/${image}${text({x, y, w, h: hgt, ...source(image)})}`)),
+    moved(zoom) {
+      eye.zoom = look.zoom = zoom
+      for (const each of stages()) each.paint()
+      refine()
+      settleLook()
+    },
+    stepped: (by) => steps.step(by),
+    shaped(shape, done) {
+      eye.shape = shape
+      for (const each of stages()) each.mark()
+      measure?.shaped(shape, done)
+    },
+    resized: later(() => load(), 200),
+  }
+  const stage = makeStage(eye, "Image")
+  const second = makeStage(eye, "The other image")
+  second.element.hidden = true
+  const stages = () => (second.element.hidden ? [stage] : [stage, second])
+
+  // -- controls
+
+  const range = () => ({image: content.image, first: content.first_image ?? 1, last: content.last_image ?? content.image ?? 1, newest: content.newest ?? content.last_image})
+  const steps = stepControls({
+    range, go,
+    ready: (image) => Boolean(store.there(address(image))),
+    playing: (on) => { if (!on) { settled(); settleImage() } },
+  })
+  const settleImage = later(() => tell({type: "image", image: content.image}), 200)
+  const settleLook = later(() => tell({type: "look", look: textsOf(look)}), 300)
+  const settled = later(() => { readAbout(); readSpots(); measure?.moved() }, 250)
+
+  const contrast = contrastPanel(() => look, changed)
+  const shown = showPanel(() => look, changed)
+  const measure = full ? measurePanel({
+    tool: (kind) => { eye.tool = kind; eye.shape = null; for (const each of stages()) { each.element.dataset.tool = kind ?? ""; each.mark() } },
+    address: (name, values) => own(`${content.routes?.frame}/${content.image}/${name}${text({...values, ...source(content.image)})}`),
+    ring: (d) => { eye.cursor = d; for (const each of stages()) each.mark() },
+    along: (part) => { if (eye.shape) { eye.shape.mark = part; stage.mark() } },
+  }) : null
+  const stack = full ? stackPanel({look: () => look, changed, range, show: (next) => { stacked = next; load() },
+    address: (job) => own(job == null ? content.routes?.stack : `${content.routes?.job}/${encodeURIComponent(job)}`)}) : null
+  const compare = full ? comparePanel({look: () => look, changed, range}) : null
+  const header = full ? headerPanel() : null
+  const save = full ? savePanel({picture: takePicture, region: takeRegion}) : null
+  const series = bars("Spots found on each image", full ? 76 : 44, (image, rough) => steps.to(image, {rough}))
+  const help = helpBox()
+
+  // -- the frame of it all
+
   const name = h("span.f-label")
-  const place = h("span.f-place")
-  const step = (by) => (content.image == null ? null : tell({type: "image", image: content.image + by}))
-  const back = h("button.plain.square", {type: "button", "aria-label": "Previous image", onclick: () => step(-1)}, icon("left"))
-  const next = h("button.plain.square", {type: "button", "aria-label": "Next image", onclick: () => step(1)}, icon("chevron"))
-  const slider = (label, key) => {
-    const input = h("input", {type: "range", min: "0", max: String(TOP), "aria-label": label, oninput: () => {
-      range[key] = Number(input.value)
-      if (range.low >= range.high) range[key === "low" ? "high" : "low"] = key === "low" ? Math.min(TOP, range.low + 1) : Math.max(0, range.high - 1)
-      own_range = true
-      colour()
-    }})
-    return input
-  }
-  const low = slider("Darkest value shown", "low")
-  const high = slider("Brightest value shown", "high")
-  const check = (label, on) => {
-    const input = h("input", {type: "checkbox", checked: on, onchange: () => colour()})
-    return [h("label.f-check", {}, input, label), input]
-  }
-  const [logLabel, log] = check("Log", false)
-  const [invertLabel, invert] = check("Dark spots", true)
-  const auto = h("button", {type: "button", onclick: () => { own_range = false; contrast(); colour() }}, "Auto")
-  const whole = h("button", {type: "button", onclick: () => { fit(); paint() }}, "Fit")
-  const stage = h("div.f-stage", {}, canvas, words, place)
-  el.append(h("section.frame", {}, h("div.f-bar", {}, name, h("span.gap"), back, next), stage,
-    h("div.f-tools", {}, h("label", {}, "Low", low), h("label", {}, "High", high), logLabel, invertLabel, h("span.gap"), auto, whole)))
+  const time = h("span.f-time.quiet")
+  const badge = h("span")
+  const elsewhere = h("span")
+  const square = (label, picture, act) => h("button.plain.square", {type: "button", "aria-label": label, title: label, onclick: act}, icon(picture))
+  const tools = h("span.f-zooms", {}, square("Zoom out (−)", "minus", () => stage.zoom(0.7)), square("Zoom in (+)", "plus", () => stage.zoom(1.4)),
+    square("Whole image (0)", "whole", () => eye.moved(null)), square("Keys of the viewer (?)", "help", () => help.toggle()))
+  const state = h("div")
+  const image = h("div")
+  const strip = h("div.f-strip", {hidden: true}, h("div.f-row", {}, h("span.label", {}, "Spots per image"), h("span.gap"), full && h("span.label", {}, "click to jump · , . to step")), series.element)
+  const panels = [
+    section("Image", h("div", {}, h("div.f-row", {}, steps.number, h("span.gap"), steps.back, steps.next), steps.slider, steps.play)),
+    section("Contrast", contrast.element), section("Show", shown.element),
+    ...(full ? [section("This image", image), section("Geometry", state), section("Measure", measure.element),
+      section("Several images as one", stack.element, Boolean(look.over)), section("Two images", compare.element, look.beside != null),
+      section("Save", save.element, false), section("Header", header.element, false)] : []),
+  ]
+  const side = h("aside.f-side", {"aria-label": "Controls of the image"}, panels)
+  const main = h("div.f-main", {}, h("div.f-stages", {}, stage.element, second.element), side)
+  const root = h(`section.frame${full ? ".f-full" : ""}`, {"aria-label": "Image viewer"},
+    h("div.f-bar", {}, name, badge, h("span.gap"), time, tools, elsewhere), main, strip, help.element)
+  el.append(root)
 
-  function draw() {
-    const of = content.last_image ? ` of ${content.last_image}` : ""
-    const image = content.image == null ? "" : `Image ${content.image}${of}`
-    name.replaceChildren(content.label, content.label && image ? " · " : "", h("b", {}, image))
-    canvas.setAttribute("aria-label", `${content.label} ${image}. Arrow keys change the image, plus and minus zoom.`)
-    stage.style.height = `${content.height || 460}px`
-    back.disabled = content.image == null || content.image <= content.first_image
-    next.disabled = content.image == null || content.last_image == null || content.image >= content.last_image
-  }
-  function say(title, text = "", kind = "") {
-    words.className = `f-words ${kind}`
-    words.replaceChildren(title ? h(kind === "f-failed" ? "strong.badge.tone-bad" : "strong", {}, title) : "", text ? h("span", {}, text) : "")
-    words.hidden = !title && !text
-  }
+  // -- addresses
 
-  async function load() {
-    waiting?.abort()
-    const mine = (waiting = new AbortController())
-    const address = own(content.src)
-    if (!address) {
-      codes = picture = null
-      paint()
-      return say(content.message)
+  function source(number) {
+    return {
+      pool: look.pool === "max" ? null : look.pool, channel: look.channel || null,
+      ...(look.over ? {last: Math.min(range().last, number + look.over - 1), how: look.how} : {}),
     }
-    const slow = setTimeout(() => say("Loading the image…", "", "f-busy"), 250)
-    try {
-      const answer = await fetch(address, {signal: mine.signal, credentials: "same-origin"})
-      if (!answer.ok) {
-        const why = await answer.json().catch(() => ({}))
-        throw Object.assign(new Error(why.text ?? `The server answered ${answer.status}.`), {title: why.title})
+  }
+  function wantedSize() {
+    const {width, height} = stage.size()
+    const ratio = Math.min(2, devicePixelRatio || 1)
+    const base = Math.min(2200, Math.max(256, Math.ceil((1.2 * ratio * Math.min(width || 600, height || 600)) / 64) * 64))
+    const whole = eye.full
+    if (!eye.zoom || !whole || stage.near()) return base
+    const factor = Math.max(2, Math.floor(1 / (eye.zoom.scale * ratio)))
+    return Math.max(base, Math.ceil(Math.max(whole.width, whole.height) / factor))
+  }
+  function address(number, size = wantedSize()) {
+    if (stacked) return own(`${stacked.src}${stacked.src.includes("?") ? "&" : "?"}size=${size}`)
+    return content.routes?.frame ? own(`${content.routes.frame}/${number}${text({size, ...source(number)})}`) : null
+  }
+  const coming = () => Array.from({length: steps.playing ? 2 * AHEAD : AHEAD}, (_, i) => content.image + steps.direction * (i + 1))
+    .filter((number) => number >= range().first && number <= range().last)
+
+  // -- images
+
+  function go(number, {rough = false, playing = false, waiting = false} = {}) {
+    const began = performance.now()
+    if (waiting) return store.ahead(coming().map((each) => address(each)), 4)
+    content.image = number
+    eye.spots = null
+    stacked = null
+    load({began, rough, playing})
+    label()
+    if (!playing) settleImage()
+  }
+  const refine = later(() => {
+    if (stage.base && !steps.playing && !stage.near() && !stacked) load({same: true})
+  }, 120)
+  const finer = later(() => load(), 140)
+
+  async function load({began = performance.now(), rough = false, playing = false, same = false} = {}) {
+    const number = content.image
+    const mine = (ticket += 1)
+    const fine = number == null ? null : address(number)
+    if (!fine) {
+      for (const each of stages()) each.blank()
+      return stage.say(content.message)
+    }
+    let frame = store.there(fine)
+    if (!frame) {
+      const now = rough ? address(number, ROUGH) : fine
+      const ahead = rough ? [] : coming().map((each) => address(each))
+      store.only([now, ...ahead, ...(rough ? [] : wantedTiles())])
+      const slow = setTimeout(() => { if (mine === ticket && !same) stage.say("Reading the image…", "", "f-busy") }, 250)
+      try {
+        frame = await store.frame(now)
+      } catch (error) {
+        if (mine !== ticket || error.name === "AbortError") return
+        return failed(error)
+      } finally {
+        clearTimeout(slow)
       }
-      const [width, height, factor] = ["Width", "Height", "Factor"].map((part) => Number(answer.headers.get(`X-Frame-${part}`)))
-      const data = new Uint8Array(await answer.arrayBuffer())
-      if (!(width > 0 && height > 0) || data.length !== width * height) throw new Error("The image arrived damaged. Try again.")
-      const fresh = !codes || codes.width !== width || codes.height !== height
-      codes = {data, width, height, factor: factor || 1}
-      if (!own_range) contrast()
-      if (fresh) fit()
-      colour()
-      say("")
-    } catch (error) {
-      if (mine.signal.aborted) return
-      codes = picture = null
-      paint()
-      say(error.title ?? "The image cannot be shown.", error.name === "TypeError" ? "The server did not answer. Check the connection and try again." : error.message, "f-failed")
-    } finally {
-      clearTimeout(slow)
+      if (mine !== ticket) return
+      if (rough) finer()
     }
+    place(frame, number, {began, rough, playing, same})
+    if (!rough) store.ahead(coming().map((each) => address(each)), playing ? 4 : 3)
   }
-  /** Up to the value that 99.9 % of the pixels stay below, but well above the background, so that noise stays pale. */
-  function contrast() {
-    const bins = new Uint32Array(256)
-    for (const code of codes?.data ?? []) bins[code]++
-    const all = bins.subarray(0, MASKED).reduce((a, b) => a + b, 0)
-    const at = (share) => {
-      let seen = 0
-      let code = 0
-      while (code < TOP && (seen += bins[code]) < share * all) code++
-      return code
+  const wantedTiles = () => [...store.under.keys()].filter((key) => key.startsWith(content.routes?.tile ?? "\n"))
+
+  function place(frame, number, {began, rough, playing, same}) {
+    eye.full = frame.full
+    if (!rough && !same) {
+      bins = binned(frame.data)
+      if (look.auto) Object.assign(look, automatic(bins))
+      if (!playing) contrast.histogram(bins)
     }
-    range = {low: 0, high: Math.min(TOP, Math.max(at(0.999), 3 * at(0.5) + 6))}
+    relight()
+    stage.show(frame, number, () => {
+      if (same) return
+      const took = performance.now() - began
+      Object.assign(stage.canvas.dataset, {image: number, took: took.toFixed(1), rough: rough ? "1" : ""})
+      if (!playing) time.textContent = rough ? "" : `on screen in ${Math.max(1, Math.round(took))} ms`
+    })
+    if (!rough) stage.canvas.dataset.shown = String(Number(stage.canvas.dataset.shown ?? 0) + 1)
+    if (!rough && !playing) settled()
+    if (!playing) companion()
   }
-  function colour() {
-    if (!codes) return
-    low.value = range.low
-    high.value = range.high
-    const lut = new Uint32Array(256)
-    for (let code = 0; code < 255; code++) {
-      let v = Math.min(1, Math.max(0, (code - range.low) / Math.max(1, range.high - range.low)))
-      if (log.checked) v = Math.log1p(30 * v) / Math.log(31)
-      const grey = Math.round(255 * (invert.checked ? 1 - v : v))
-      lut[code] = (255 << 24) | (grey << 16) | (grey << 8) | grey
-    }
-    lut[MASKED] = (255 << 24) | (0x5c << 16) | (0x4e << 8) | 0x46
-    picture ??= new OffscreenCanvas(1, 1)
-    if (picture.width !== codes.width || picture.height !== codes.height) picture = new OffscreenCanvas(codes.width, codes.height)
-    const image = new ImageData(codes.width, codes.height)
-    const pixels = new Uint32Array(image.data.buffer)
-    for (let i = 0; i < pixels.length; i++) pixels[i] = lut[codes.data[i]]
-    picture.getContext("2d").putImageData(image, 0, 0)
-    paint()
-  }
-  function fit() {
-    if (!codes) return
-    const {clientWidth: w, clientHeight: hgt} = stage
-    const scale = Math.min(w / codes.width, hgt / codes.height)
-    view = {scale, x: (w - codes.width * scale) / 2, y: (hgt - codes.height * scale) / 2}
-  }
-  const paint = framed(() => {
-    const ratio = devicePixelRatio || 1
-    const {clientWidth: w, clientHeight: hgt} = stage
-    canvas.width = Math.round(w * ratio)
-    canvas.height = Math.round(hgt * ratio)
-    const pen = canvas.getContext("2d")
-    canvas.dataset.drawn = String(Boolean(picture && codes))
-    if (!picture || !codes) return
-    pen.setTransform(ratio * view.scale, 0, 0, ratio * view.scale, ratio * view.x, ratio * view.y)
-    pen.imageSmoothingEnabled = view.scale < 1
-    pen.drawImage(picture, 0, 0)
-  })
-  function zoom(by, x, y) {
-    const scale = Math.min(40, Math.max(0.05, view.scale * by))
-    const k = scale / view.scale
-    view = {scale, x: x - (x - view.x) * k, y: y - (y - view.y) * k}
-    paint()
+  function failed(error) {
+    for (const each of stages()) each.blank()
+    steps.stop()
+    time.textContent = ""
+    stage.say(error.title ?? "The image cannot be shown.", error.message, "f-failed",
+      h("button", {type: "button", onclick: () => load()}, "Try again"))
   }
 
-  canvas.addEventListener("wheel", (event) => {
-    event.preventDefault()
-    zoom(Math.exp(-event.deltaY / 400), event.offsetX, event.offsetY)
-  }, {passive: false})
-  canvas.addEventListener("pointerdown", (event) => { if (!event.button) canvas.setPointerCapture(event.pointerId) })
-  canvas.addEventListener("pointermove", (event) => {
-    if (canvas.hasPointerCapture(event.pointerId)) {
-      view = {...view, x: view.x + event.movementX, y: view.y + event.movementY}
-      paint()
+  /** The other image: beside this one, or in its place by turns. */
+  async function companion() {
+    const number = look.beside
+    const side = number != null && look.two === "side"
+    if (second.element.hidden === side) {
+      second.element.hidden = !side
+      for (const each of [stage, second]) each.paint()
     }
-    const x = Math.floor((event.offsetX - view.x) / view.scale)
-    const y = Math.floor((event.offsetY - view.y) / view.scale)
-    const inside = codes && x >= 0 && y >= 0 && x < codes.width && y < codes.height
-    place.textContent = inside ? `x ${x * codes.factor}  y ${y * codes.factor}${codes.data[y * codes.width + x] === MASKED ? "  masked" : ""}` : ""
+    clearInterval(blinking)
+    stage.tag(side ? `Image ${content.image}` : "")
+    if (number == null) return
+    second.tag(`Image ${number}`)
+    try {
+      const frame = await store.frame(address(number))
+      if (look.beside !== number) return
+      if (side) return second.show(frame, number)
+      const own_ = stage.base
+      clearInterval(blinking)
+      let other = false
+      blinking = setInterval(() => {
+        if (steps.playing) return
+        other = !other
+        stage.show(other ? frame : own_, other ? number : content.image)
+        stage.tag(`Image ${other ? number : content.image}`)
+      }, BLINK)
+    } catch (error) {
+      if (error.name === "AbortError" || look.beside !== number) return
+      second.blank()
+      ;(side ? second : stage).say(error.title ?? "The other image cannot be shown.", error.message, "f-failed")
+    }
+  }
+
+  // -- what is changed by hand
+
+  const theme = () => (document.documentElement.dataset.theme === "dark" ? "dark" : "light")
+  function relight() {
+    eye.lut = colours(look, {theme: theme(), overload: look.show.has("overloads") ? about?.saturation : null, mask: look.show.has("mask")})
+  }
+  const tint = framed(() => {
+    const began = performance.now()
+    relight()
+    for (const each of stages()) each.tint()
+    stage.canvas.dataset.contrast = (performance.now() - began).toFixed(2)
+    contrast.draw()
   })
-  canvas.addEventListener("pointerleave", () => { place.textContent = "" })
-  canvas.addEventListener("dblclick", () => { fit(); paint() })
-  canvas.addEventListener("keydown", (event) => {
-    const middle = [stage.clientWidth / 2, stage.clientHeight / 2]
-    if (event.key === "ArrowLeft") step(-1)
-    else if (event.key === "ArrowRight") step(1)
-    else if (event.key === "+" || event.key === "=") zoom(1.25, ...middle)
-    else if (event.key === "-") zoom(0.8, ...middle)
-    else if (event.key === "0") { fit(); paint() }
-    else return
-    event.preventDefault()
-  })
-  const resized = new ResizeObserver(() => { fit(); paint() })
-  resized.observe(stage)
+  function changed(part) {
+    const before = look
+    look = {...look, ...part}
+    if (part.auto && bins) Object.assign(look, automatic(bins))
+    eye.show = look.show
+    if ("map" in part || "invert" in part) remember(look)
+    if (["pool", "channel", "over", "how"].some((key) => key in part && part[key] !== before[key])) {
+      stacked = null
+      load()
+      settled()
+    } else if ("beside" in part || "two" in part) {
+      if (stage.base) load()
+    } else tint()
+    if ("show" in part) {
+      for (const each of stages()) each.mark()
+      readSpots()
+    }
+    label()
+    settleLook()
+  }
+
+  // -- what the server knows of the image
+
+  let asked = null
+  async function readAbout() {
+    const number = content.image
+    const where = own(`${content.routes?.frame}/${number}/about${text({channel: look.channel || null})}`)
+    if (!content.routes?.frame || number == null || asked === where) return
+    asked = where
+    try {
+      const found = await (await ask(where, stop.signal)).json()
+      if (asked !== where) return
+      about = eye.about = found
+      eye.geometry = geometryOf(found.geometry)
+    } catch (error) {
+      if (error.name === "AbortError" || asked !== where) return
+      asked = null
+      about = eye.about = {check: {state: "unknown", text: error.message}}
+      eye.geometry = null
+    }
+    describe()
+    if (look.show.has("overloads")) tint()
+    for (const each of stages()) each.mark()
+  }
+  async function readSpots() {
+    if (!look.show.has("spots") || content.image == null || eye.spots || steps.playing || stacked) return
+    const number = content.image
+    shown.note("spots", "…")
+    try {
+      const found = await (await ask(own(`${content.routes?.frame}/${number}/spots${text(source(number))}`), stop.signal)).json()
+      if (number !== content.image) return
+      eye.spots = {image: number, found: found.spots, method: found.method, count: found.count}
+      shown.note("spots", found.more ? `${found.count}, the ${found.spots.length} highest drawn` : `${found.count}`)
+      stage.mark()
+      describe()
+    } catch (error) {
+      if (error.name !== "AbortError" && number === content.image) shown.note("spots", error.message)
+    }
+  }
+
+  function describe() {
+    const check = about?.check
+    badge.replaceChildren(...(check && check.state !== "unknown" ? [geometryBadge(check)] : []))
+    shown.draw(about)
+    if (!look.show.has("spots")) shown.note("spots", "")
+    if (!full) return
+    state.replaceChildren(geometryFacts(about))
+    header.show(about?.header ?? null)
+    const known = content.facts?.image === content.image ? content.facts.rows ?? [] : []
+    const rows = [...known, ...(eye.spots?.count != null ? [["Spots found here", String(eye.spots.count), ""]] : [])]
+    image.replaceChildren(rows.length ? facts(rows) : h("p.f-note.quiet", {}, "ISPyB has no numbers of this image."),
+      ...(about?.notes ?? []).map((note) => h("p.f-note", {}, note)),
+      ...(eye.spots?.method ? [h("p.f-note.quiet", {}, eye.spots.method)] : []))
+  }
+  function label() {
+    const {image: number, last} = range()
+    const of = number == null ? "" : `Image ${number} of ${last}`
+    const several = stacked ? stacked.text : look.over && number != null ? `${{max: "Maximum", sum: "Sum", mean: "Mean"}[look.how]} of images ${number} to ${Math.min(last, number + look.over - 1)}` : of
+    name.replaceChildren(content.label, content.label && several ? " · " : "", h("b", {}, several))
+    name.title = content.label
+    stage.canvas.setAttribute("aria-label", `${content.label} ${several}. Press ? for the keys.`)
+    elsewhere.replaceChildren()
+    if (content.elsewhere) elsewhere.append(link("a.f-open", content.elsewhere, {title: full ? "Back to the collection" : "The image on a page of its own"}, full ? icon("left") : icon("open"), full ? "Collection" : "Full page"))
+    stage.element.style.height = second.element.style.height = full ? "" : `${content.height || 460}px`
+    steps.draw()
+    series.mark(number)
+    stack?.draw(Boolean(stacked))
+    compare?.draw()
+    describe()
+  }
+  function strips() {
+    const {image: numbers = [], value = []} = content.series ?? {}
+    strip.hidden = !numbers.length
+    series.show({image: numbers, value, unit: "spots", first: range().first, last: range().last})
+  }
+
+  // -- saving
+
+  const file = () => `${(content.label || "image").replace(/[^\w.-]+/g, "_").replace(/_+$/, "")}_${content.image}`
+  function takePicture() {
+    const d = eye.geometry && about?.geometry
+    const line = [name.textContent, d && `λ ${d.wavelength.toFixed(4)} Å, distance ${d.distance.toFixed(1)} mm`].filter(Boolean)
+    return {sheet: drawn(stages(), look, line), name: `${file()}.png`}
+  }
+  function takeRegion(kind) {
+    const v = stage.view()
+    const {width, height} = stage.size()
+    const shape = eye.shape?.kind === "box" ? eye.shape : {x0: -v.x / v.scale, y0: -v.y / v.scale, x1: (width - v.x) / v.scale, y1: (height - v.y) / v.scale}
+    const clip = (value, end) => Math.min(end, Math.max(0, Math.floor(value)))
+    const [x, y] = [clip(Math.min(shape.x0, shape.x1), eye.full.width - 1), clip(Math.min(shape.y0, shape.y1), eye.full.height - 1)]
+    const [w, hgt] = [Math.max(1, clip(Math.max(shape.x0, shape.x1) + 1, eye.full.width) - x), Math.max(1, clip(Math.max(shape.y0, shape.y1) + 1, eye.full.height) - y)]
+    return {address: own(`${content.routes.region}/${content.image}${text({x, y, w, h: hgt, as: kind, ...source(content.image)})}`), name: `${file()}_${x}_${y}_${w}x${hgt}.${kind}`}
+  }
+
+  // -- keys, messages, the end
+
+  const scales = Object.keys(SCALES)
+  keys({target: full ? document : root, root, signal: stop.signal, steps, stage, eye, help, changed, look: () => look, measure, range,
+    next: () => changed({scale: scales[(scales.indexOf(look.scale) + 1) % scales.length]})})
+
+  function heard(message) {
+    const {type, version, ...next} = message
+    const before = {...content}
+    Object.assign(content, next)
+    const other = JSON.stringify(before.routes) !== JSON.stringify(content.routes)
+    if (other) {
+      steps.stop()
+      store.clear()
+      about = eye.about = eye.geometry = eye.spots = eye.full = eye.shape = stacked = asked = null
+    }
+    if (other || ("look" in next && JSON.stringify(next.look) !== JSON.stringify(textsOf(look)))) {
+      look = lookFrom(content.look ?? {})
+      eye.zoom = look.zoom
+      eye.show = look.show
+      contrast.draw()
+      load()
+    } else if ("image" in next && next.image !== before.image) go(next.image)
+    else if ("message" in next && content.image == null) load()
+    if ("series" in next || other) strips()
+    if ("last_image" in next || "newest" in next) steps.grown()
+    label()
+  }
+  const themed = new MutationObserver(tint)
+  themed.observe(document.documentElement, {attributeFilter: ["data-theme"]})
   gone(() => {
-    resized.disconnect()
-    waiting?.abort()
+    stop.abort()
+    clearInterval(blinking)
+    themed.disconnect()
+    store.clear()
+    for (const each of [stage, second, steps, contrast, series, measure, stack]) each?.gone()
   })
-  draw()
-  load()
+  label()
+  strips()
+  contrast.draw()
+  readAbout()
+  // The stage has its size once it is on the page; until then nobody knows how much to ask for.
+  requestAnimationFrame(() => load())
 }

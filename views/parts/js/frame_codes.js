@@ -1,0 +1,117 @@
+// What the 8-bit codes of a frame mean in counts, and the table of 256 colours that turns them into pixels.
+// The code: 0..31 the count itself, then 16 steps an octave, 254 from 491 520 on, 255 masked (data/images/reduce.py).
+
+export const MASKED = 255
+export const TOP = 254
+
+/** The count that a code begins at; exact up to 31. Code 255 has none. */
+export function lowest(code) {
+  if (code < 32) return code
+  return (16 + ((code - 32) & 15)) * 2 ** (((code - 32) >> 4) + 1)
+}
+
+/** The code of a count; what is below nothing codes as nothing. */
+export function codeOf(count) {
+  if (!(count > 0)) return 0
+  const whole = Math.min(Math.floor(count), 491520)
+  if (whole < 32) return whole
+  const octave = 31 - Math.clz32(whole) - 5
+  return 32 + 16 * octave + ((whole >> (octave + 1)) & 15)
+}
+
+const BELOW = Uint8Array.from({length: 65536}, (_, count) => codeOf(count))
+
+/** Codes of full-resolution counts, for drawing them like any frame; `masked` is the value that stands for no count. */
+export function encoded(counts, masked) {
+  const codes = new Uint8Array(counts.length)
+  for (let i = 0; i < counts.length; i++) {
+    const count = counts[i]
+    codes[i] = count === masked ? MASKED : count < 65536 ? BELOW[count] : codeOf(count)
+  }
+  return codes
+}
+
+/** How many pixels have each code. */
+export function binned(codes) {
+  // Four tables, so that neighbours of equal value do not wait for each other.
+  const parts = [0, 1, 2, 3].map(() => new Uint32Array(256))
+  const [a, b, c, d] = parts
+  const end = codes.length - (codes.length % 4)
+  for (let i = 0; i < end; i += 4) {
+    a[codes[i]]++
+    b[codes[i + 1]]++
+    c[codes[i + 2]]++
+    d[codes[i + 3]]++
+  }
+  for (let i = end; i < codes.length; i++) a[codes[i]]++
+  for (let i = 0; i < 256; i++) a[i] += b[i] + c[i] + d[i]
+  return a
+}
+
+/** Counts from the lowest to the 99.9th percentile of what is not masked; 0 to 1 where nothing is. */
+export function automatic(bins) {
+  let all = 0
+  for (let code = 0; code < MASKED; code++) all += bins[code]
+  if (!all) return {low: 0, high: 1}
+  let low = 0
+  while (!bins[low]) low++
+  let high = low
+  for (let seen = bins[low]; seen < 0.999 * all && high < TOP;) seen += bins[++high]
+  return {low: lowest(low), high: Math.max(lowest(high), lowest(low) + 1)}
+}
+
+// Seventeen evenly spaced colours of each map; "grey" alone is made by rule.
+const ANCHORS = {
+  viridis: "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c 1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725",
+  cividis: "00224e 002e6a 1a386f 32436d 434e6c 535a6d 61656f 6f7073 7d7c78 8c8878 9b9476 aba072 bcae6c cdbb63 dec958 f0d846 fee838",
+  inferno: "000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 bc3754 d24644 e45a31 f1731d f98e09 fcac11 f9cb35 f2ea69 fcffa4",
+  magma: "000004 0a0822 1d1147 36106b 51127c 6a1c81 832681 9c2e7f b73779 d0416f e75263 f56b5c fc8961 fea772 fec488 fde2a3 fcfdbf",
+}
+export const MAPS = {grey: "Grey", viridis: "Viridis", cividis: "Cividis", inferno: "Inferno", magma: "Magma"}
+export const SCALES = {linear: "Linear", log: "Logarithmic", sqrt: "Square root"}
+
+const TABLES = new Map(Object.entries(ANCHORS).map(([name, text]) => [name, text.split(" ").map((hex) =>
+  [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16)))]))
+
+/** The colour [r, g, b] of a share from 0 to 1 in a map. */
+export function colour(map, share) {
+  const anchors = TABLES.get(map)
+  if (!anchors) return Array(3).fill(Math.round(255 * share))
+  const place = Math.min(Math.max(share, 0), 1) * (anchors.length - 1)
+  const at = Math.min(Math.floor(place), anchors.length - 2)
+  return anchors[at].map((from, i) => Math.round(from + (anchors[at + 1][i] - from) * (place - at)))
+}
+
+/** Where between `low` and `high` a count lies, 0 to 1. */
+export function share(count, {low, high, scale}) {
+  const above = Math.max(0, count - low)
+  const reach = Math.max(1e-9, high - low)
+  const part = scale === "log" ? Math.log1p(above) / Math.log1p(reach) : scale === "sqrt" ? Math.sqrt(above / reach) : above / reach
+  return Math.min(1, part)
+}
+
+export const GAP = {light: [208, 213, 221], dark: [38, 43, 52]} // masked pixels: neither dark nor bright
+const OVER = [255, 0, 170]
+const HATCH = [64, 150, 255]
+
+const packed = ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0
+
+/**
+ * 256 colours as pixels of an ImageData. `look`: {low, high, scale, map, invert}; `overload`: the count from which on a
+ * pixel is marked as overloaded, or null; `mask`: mark masked pixels loudly.
+ */
+export function colours(look, {theme = "light", overload = null, mask = false} = {}) {
+  const lut = new Uint32Array(256)
+  const first = overload == null ? 256 : codeOf(overload)
+  for (let code = 0; code <= TOP; code++) {
+    const part = share(lowest(code), look)
+    lut[code] = packed(code >= first ? OVER : colour(look.map, look.invert ? 1 - part : part))
+  }
+  lut[MASKED] = packed(mask ? HATCH : GAP[theme] ?? GAP.light)
+  return lut
+}
+
+/** Black or white, whichever is read better on a pixel of the table. */
+export function ink(pixel) {
+  return 0.299 * (pixel & 255) + 0.587 * ((pixel >> 8) & 255) + 0.114 * ((pixel >> 16) & 255) > 140 ? "#000" : "#fff"
+}

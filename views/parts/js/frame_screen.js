@@ -1,0 +1,128 @@
+// One picture on a canvas: codes of a frame and full-resolution tiles, sampled to the pixels of the screen.
+// Where several codes fall on a screen pixel the highest is drawn, so that no spot is lost; colours come last, from a
+// table of 256, so that a change of contrast costs one pass over the screen.
+
+/** First source index of each screen pixel from `from` to `to` (one more at the end); `k`: screen pixels per code. */
+function indices(from, to, offset, k, count) {
+  const first = new Int32Array(to - from + 1)
+  const shift = k >= 1 ? 0.5 : 0
+  for (let s = from; s <= to; s++) first[s - from] = Math.min(count, Math.max(0, Math.floor((s + shift - offset) / k)))
+  return first
+}
+
+/**
+ * Draw `source` {data, width, height, factor, x, y: detector pixel of its corner} into `out`, codes of a screen of
+ * `wide` x `high`, where detector point p lies at p * scale + (ox, oy). Returns the rectangle that it covers.
+ */
+export function sample(out, wide, high, source, {scale, ox, oy}) {
+  const {data, width, height} = source
+  const k = scale * source.factor
+  const left = ox + (source.x ?? 0) * scale
+  const top = oy + (source.y ?? 0) * scale
+  const right = Math.min(left + width * k, source.right == null ? Infinity : ox + source.right * scale)
+  const bottom = Math.min(top + height * k, source.bottom == null ? Infinity : oy + source.bottom * scale)
+  const x0 = Math.max(0, Math.round(left))
+  const x1 = Math.min(wide, Math.round(right))
+  const y0 = Math.max(0, Math.round(top))
+  const y1 = Math.min(high, Math.round(bottom))
+  if (x1 <= x0 || y1 <= y0) return null
+  const columns = indices(x0, x1, left, k, width)
+  const rows = indices(y0, y1, top, k, height)
+  const count = x1 - x0
+  for (let i = 0; i < y1 - y0; i++) {
+    const to = (y0 + i) * wide + x0
+    const row = Math.min(rows[i], height - 1)
+    if (k >= 1) {
+      if (i && rows[i] === rows[i - 1]) {
+        out.copyWithin(to, to - wide, to - wide + count)
+        continue
+      }
+      const from = row * width
+      for (let s = 0; s < count; s++) out[to + s] = data[from + Math.min(columns[s], width - 1)]
+      continue
+    }
+    // One code is added so that masked, 255, becomes the lowest in the maxima.
+    const past = Math.max(row + 1, Math.min(rows[i + 1], height))
+    for (let s = 0; s < count; s++) {
+      const start = Math.min(columns[s], width - 1)
+      const stop = Math.max(start + 1, Math.min(columns[s + 1], width))
+      let best = 0
+      for (let y = row; y < past; y++) {
+        const line = y * width
+        for (let x = start; x < stop; x++) {
+          const value = (data[line + x] + 1) & 255
+          if (value > best) best = value
+        }
+      }
+      out[to + s] = (best + 255) & 255
+    }
+  }
+  return {x0, x1, y0, y1}
+}
+
+const MOST = 2_600_000 // pixels of a screen that are drawn one by one; finer screens are drawn coarser
+
+/** The canvas of one frame. */
+export class Screen {
+  constructor(canvas) {
+    this.canvas = canvas
+    this.pen = canvas.getContext("2d")
+    this.codes = new Uint8Array(0)
+    this.rect = null
+    this.ratio = 1
+  }
+
+  /** Fit the canvas to `width` x `height` CSS pixels. */
+  resize(width, height, ratio = devicePixelRatio || 1) {
+    this.ratio = Math.min(ratio, Math.sqrt(MOST / Math.max(1, width * height)))
+    const w = Math.max(1, Math.round(width * this.ratio))
+    const h = Math.max(1, Math.round(height * this.ratio))
+    if (w === this.canvas.width && h === this.canvas.height && this.image) return
+    this.canvas.width = w
+    this.canvas.height = h
+    this.codes = new Uint8Array(w * h)
+    this.image = this.pen.createImageData(w, h)
+    this.pixels = new Uint32Array(this.image.data.buffer)
+  }
+
+  /** Sample frame and tiles for a view {scale, x, y} in CSS pixels. */
+  place(base, tiles, view) {
+    const {width: w, height: h} = this.canvas
+    const at = {scale: view.scale * this.ratio, ox: view.x * this.ratio, oy: view.y * this.ratio}
+    this.rect = base ? sample(this.codes, w, h, base, at) : null
+    for (const tile of tiles) {
+      const rect = sample(this.codes, w, h, tile, at)
+      if (!base && rect) this.rect = rect
+    }
+    this.pixels?.fill(0)
+  }
+
+  /** Colour what was placed. */
+  colour(lut) {
+    const {rect, codes, pixels} = this
+    const w = this.canvas.width
+    if (rect) {
+      const {x0, x1, y0, y1} = rect
+      for (let y = y0; y < y1; y++) {
+        const end = y * w + x1
+        for (let i = y * w + x0; i < end; i++) pixels[i] = lut[codes[i]]
+      }
+    }
+    if (this.image) this.pen.putImageData(this.image, 0, 0)
+    this.canvas.dataset.drawn = String(Boolean(rect))
+  }
+
+  clear() {
+    this.rect = null
+    this.pixels?.fill(0)
+    this.colour(null)
+  }
+
+  /** The code drawn at a point in CSS pixels, or null outside. */
+  codeAt(x, y) {
+    const r = this.rect
+    const px = Math.floor(x * this.ratio)
+    const py = Math.floor(y * this.ratio)
+    return r && px >= r.x0 && px < r.x1 && py >= r.y0 && py < r.y1 ? this.codes[py * this.canvas.width + px] : null
+  }
+}
