@@ -262,6 +262,23 @@ def test_only_images_of_the_series_can_be_asked_for() -> None:
     assert heard == [1, 5]
 
 
+def test_what_the_browser_says_of_an_image_is_kept_and_not_told_back() -> None:
+    looks: list[dict[str, str]] = []
+    pane = FramePane(on_look=looks.append, first_image=1, last_image=5, image=1)
+    told: list[str] = []
+    pane._tell = lambda kind, **data: told.append(kind)  # type: ignore[method-assign]
+    version = pane._version
+    say(pane, type="image", image=4)
+    say(pane, type="look", look={"map": "inferno", "dark": "0", "at": "nowhere", "x": {"y": 1}})
+    assert (pane.image, pane.look, looks[-1]) == (4, {"map": "inferno", "dark": "0"}, {"map": "inferno", "dark": "0"})
+    assert told == []
+    assert pane._version == version + 2  # a browser that draws anew is sent everything
+    say(pane, type="look", look=["map"])
+    assert len(looks) == 1
+    pane.image = 2
+    assert told == ["frame"]
+
+
 def test_a_button_names_its_action() -> None:
     heard: list[tuple[str, str]] = []
     part = Blocks(on_action=lambda name, value: heard.append((name, value)))

@@ -3,6 +3,7 @@
 import pytest
 
 from views import place as places
+from views.look import look_of
 from views.place import ListPlace, Place, from_query, to_query
 
 PLACES = [
@@ -14,6 +15,9 @@ PLACES = [
     places.visit("mx415", 3, "ssx"),
     places.collection(1234567),
     places.collection(1234567, 17),
+    places.image(1234567),
+    places.image(1234567, 17, (("map", "inferno"), ("dark", "0"), ("counts", "0-40"), ("at", "2075.5,2185.5,1.25"))),
+    Place("collection", collection=12, image=3, look=(("show", "none"), ("with", "4"), ("two", "blink"))),
     Place(
         "visit",
         proposal="mx415",
@@ -72,3 +76,23 @@ def test_filters_and_columns_with_odd_names_are_dropped() -> None:
     listing = from_query("?visit=mx1-1&f.__class__=x&f.images=>3&columns=id,__dict__,start").listing
     assert listing.filters == (("images", ">3"),)
     assert listing.columns == ("id", "start")
+
+
+def test_of_how_a_frame_is_looked_at_only_the_usable_parts_are_kept_in_their_order() -> None:
+    given = {
+        "two": "blink",
+        "map": "grey",
+        "counts": "9-<b>",
+        "at": "1,2,0x3",
+        "show": "rings.everything",
+        "over": "٣",
+        "scale": "log",
+        "how": 7,
+        "else": "1",
+    }
+    assert look_of(given) == (("map", "grey"), ("scale", "log"), ("two", "blink"))
+
+
+def test_lists_and_other_pages_carry_no_look() -> None:
+    assert from_query("?visit=mx415-3&map=grey").look == ()
+    assert to_query(Place("visit", "mx415", 3, look=(("map", "grey"),))) == "?visit=mx415-3"

@@ -133,8 +133,8 @@ def test_frames_are_drawn_from_their_files_and_steps_between_them_are_in_the_lin
     page.get_by_role("button", name="Next image").click()
     expect(page.get_by_text("Image 2 of")).to_be_visible()
     expect(page).to_have_url(f"{site.address}?collection={NEWEST}&image=2")
-    with page.expect_response(f"**/frame/{NEWEST}/3"):
-        page.get_by_role("button", name="Next image").click()
+    page.get_by_role("button", name="Next image").click()
+    expect(page).to_have_url(f"{site.address}?collection={NEWEST}&image=3")
     assert drawn(page) != "blank"
     page.reload()
     expect(page.get_by_text("Image 3 of")).to_be_visible()

@@ -91,10 +91,10 @@ export function render(given) {
 
   // -- the frame of it all
 
-  const name = h("span.f-label")
+  const name = h(full ? "h1.f-label" : "span.f-label")
   const time = h("span.f-time.quiet")
   const badge = h("span")
-  const elsewhere = h("span")
+  const elsewhere = h("span.f-elsewhere")
   const square = (label, picture, act) => h("button.plain.square", {type: "button", "aria-label": label, title: label, onclick: act}, icon(picture))
   const tools = h("span.f-zooms", {}, square("Zoom out (−)", "minus", () => stage.zoom(0.7)), square("Zoom in (+)", "plus", () => stage.zoom(1.4)),
     square("Whole image (0)", "whole", () => eye.moved(null)), square("Keys of the viewer (?)", "help", () => help.toggle()))
@@ -109,9 +109,9 @@ export function render(given) {
       section("Save", save.element, false), section("Header", header.element, false)] : []),
   ]
   const side = h("aside.f-side", {"aria-label": "Controls of the image"}, panels)
-  const main = h("div.f-main", {}, h("div.f-stages", {}, stage.element, second.element), side)
+  const main = h("div.f-main", {}, h("div.f-stages", {}, stage.element, second.element), strip, side)
   const root = h(`section.frame${full ? ".f-full" : ""}`, {"aria-label": "Image viewer"},
-    h("div.f-bar", {}, name, badge, h("span.gap"), time, tools, elsewhere), main, strip, help.element)
+    h("div.f-bar", {}, name, badge, h("span.gap"), time, tools, elsewhere), main, help.element)
   el.append(root)
 
   // -- addresses
@@ -208,7 +208,7 @@ export function render(given) {
     steps.stop()
     time.textContent = ""
     stage.say(error.title ?? "The image cannot be shown.", error.message, "f-failed",
-      h("button", {type: "button", onclick: () => load()}, "Try again"))
+      h("button", {type: "button", onclick: () => load()}, "Read again"))
   }
 
   /** The other image: beside this one, or in its place by turns. */

@@ -50,7 +50,8 @@ export function ticks(low, high, count) {
 }
 
 /**
- * A line chart: `show({x, y, labelX, labelY, top: text for x})`; `pointed(index or null)` while the pointer is over it.
+ * A line chart: `show({x, y, labelX, labelY, read: text of an index, ticks, tick})`; `pointed(index or null)` while the
+ * pointer is over it.
  */
 export function lines(label, height, pointed = () => {}) {
   let given = null
@@ -84,7 +85,7 @@ export function lines(label, height, pointed = () => {}) {
     pen.textAlign = "center"
     pen.textBaseline = "top"
     const x0 = given.x[0], x1 = given.x[given.x.length - 1]
-    for (const v of ticks(Math.min(x0, x1), Math.max(x0, x1), Math.max(2, Math.floor(width / 90))))
+    for (const v of given.ticks?.(Math.floor(width / 34)) ?? ticks(Math.min(x0, x1), Math.max(x0, x1), Math.max(2, Math.floor(width / 90))))
       pen.fillText(given.tick ? given.tick(v) : number(v), left + ((v - x0) / (x1 - x0 || 1)) * (width - left - right), height - bottom + 4)
     pen.fillText(given.labelX, left + (width - left - right) / 2, height - 13)
     pen.strokeStyle = tint("--accent")

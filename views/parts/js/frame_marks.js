@@ -7,7 +7,7 @@ export const NUMBERS = 24 // screen pixels of a detector pixel from which its co
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif'
 // Marks are read on dark pictures and on bright ones: {halo, ring, label, ice, iceLabel}.
 const ON = {
-  dark: {halo: "#0b0e13b0", ring: "#4f8ff7", label: "#9cc3ff", ice: "#3fd0e0", iceLabel: on.iceLabel},
+  dark: {halo: "#0b0e13b0", ring: "#4f8ff7", label: "#9cc3ff", ice: "#3fd0e0", iceLabel: "#7fe6f2"},
   bright: {halo: "#ffffffd0", ring: "#1f5fd0", label: "#1748a8", ice: "#0a8fa3", iceLabel: "#06707f"},
 }
 let on = ON.dark

@@ -8,6 +8,16 @@ const {spacing} = await import(`./frame_marks.js${query}`)
 
 const STATS = {pixels: "Valid pixels", masked: "Masked pixels", sum: "Sum", mean: "Mean", min: "Lowest", max: "Highest"}
 
+const ROUND = [20, 10, 7, 5, 4, 3.5, 3, 2.5, 2.2, 2, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2, 1.1, 1, 0.9, 0.8, 0.7, 0.6, 0.5]
+
+/** Round d-spacings as 1/d² within a range, so that at most `most` stand apart from each other. */
+function spacings(low, high, most) {
+  const found = []
+  for (const s of ROUND.map((d) => 1 / (d * d)))
+    if (s >= low && s <= high && (!found.length || s - found[found.length - 1] >= (high - low) / most)) found.push(s)
+  return found
+}
+
 /**
  * `tool(kind or null)` chooses what a drag on the picture draws; `address(name, values)` is of the image shown; `ring(d)`
  * points at a resolution, `along(share)` at a place on the line.
@@ -90,7 +100,7 @@ export function measurePanel({tool, address, ring, along}) {
       const seen = answer.d.map((d, i) => [1 / (d * d), answer.mean[i], d]).filter(([s]) => Number.isFinite(s) && s > 0)
       values = {d: seen.map((each) => each[2]), value: seen.map((each) => each[1])}
       plot.show({x: seen.map((each) => each[0]), y: values.value, labelX: "d (Å), evenly in 1/d²", labelY: answer.method ?? "Mean count",
-        tick: (s) => (s > 0 ? spacing(1 / Math.sqrt(s)) : "∞"), read: (i) => told(values.value[i], values.d[i])})
+        ticks: (most) => spacings(seen[0][0], seen[seen.length - 1][0], most), tick: (s) => String(Number((1 / Math.sqrt(s)).toFixed(2))), read: (i) => told(values.value[i], values.d[i])})
     } else if (kind === "line") {
       plot.show({x: answer.position, y: answer.value, labelX: "Pixels along the line", labelY: "Counts along the line",
         read: (i) => told(answer.value[i], answer.d?.[i])})
