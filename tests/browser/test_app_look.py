@@ -22,7 +22,7 @@ PAGES = (
     "?visit=mx415-3&as=cards",
     "?visit=mx415-4",
     f"?collection={NEWEST}",
-    f"?collection={NEWEST}&view=image",
+    f"?collection={NEWEST}&tab=image",
     f"?collection={EM}",
     f"?collection={MISSING}",
 )
