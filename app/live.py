@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tornado.ioloop import PeriodicCallback
 
-from data.live.feed import Feed, Watch
+from data.live.feed import Feed, Started, Watch
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class BrowserPulse:
     def __init__(self, pulses: Pulses, beat: Callable[[], None]) -> None:
         self._pulses, self._beat = pulses, beat
         self._watch: Watch | None = None
-        self._told = 0
+        self._told = (0, 0)
         self._late = False
         self._closed = False
 
@@ -72,7 +72,7 @@ class BrowserPulse:
             return
         before = self._watch
         self._watch = self._pulses.feed.watch(visit_id) if visit_id is not None else None
-        self._told = self.version()
+        self._told = self.version(), self.begun()
         if before is not None:
             before.close()
         if self._watch is None:
@@ -84,15 +84,27 @@ class BrowserPulse:
         """The version of the watched visit; 0 while none is."""
         return self._watch.version if self._watch is not None else 0
 
+    def changed(self, since: int) -> frozenset[int] | None:
+        """The collections that changed after the version ``since``; None where any may have."""
+        return self._watch.changed(since) if self._watch is not None else None
+
+    def begun(self) -> int:
+        """A number that grows when a collection begins in the watched visit."""
+        return self._watch.begun if self._watch is not None else 0
+
+    def started(self, since: int) -> list[Started]:
+        """The collections that began after ``since``, in order."""
+        return self._watch.started(since) if self._watch is not None else []
+
     def late(self) -> bool:
         """Whether news cannot come at present: the database does not answer."""
         return self._watch is not None and self._pulses.feed.state == "waiting"
 
     def look(self) -> None:
-        """Beat if the version is another one than when this was asked last, or news have begun or ceased to be late."""
-        version, late = self.version(), self.late()
-        if (version, late) != (self._told, self._late):
-            self._told, self._late = version, late
+        """Beat if something changed or began since this was asked last, or news have begun or ceased to be late."""
+        now, late = (self.version(), self.begun()), self.late()
+        if (now, late) != (self._told, self._late):
+            self._told, self._late = now, late
             self._beat()
 
     def close(self) -> None:

@@ -82,8 +82,8 @@ def rival(connection: Connection, offset: int) -> list[int]:
 
 def page(reader: Reader, facility: Facility, rank: int) -> list[int]:
     """The ids of the page that begins with the collection of this rank, continued by key."""
-    before = facility.id_at(rank - 1) if rank else None
-    found = queries.collections(reader, BIG_VISIT, Asked(), 0, PAGE, before=before)
+    last = facility.id_at(rank - 1)  # the group of a collection has its number
+    found = queries.collections(reader, BIG_VISIT, Asked(), 0, PAGE, before=(last, last) if rank else None)
     return [row["id"] for row in found.rows]
 
 

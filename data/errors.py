@@ -26,5 +26,9 @@ class TooSlow(DataError):
         super().__init__("The database took too long and the question was stopped. Narrow the filter, or try again.")
 
 
+class TooMany(DataError):
+    """The answer would need a look at too many rows: nothing was asked."""
+
+
 class Unguarded(Exception):
     """A programming error: a statement that the access rule cannot be attached to. Never shown to a person."""

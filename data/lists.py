@@ -62,8 +62,8 @@ class Page:
 class Field:
     """One column of a list.
 
-    ``needs`` names the join that its expression stands on, where it is not always there; ``order``: what it is sorted
-    by, where that is not the expression itself.
+    ``needs`` names the joins that its expression stands on, where they are not always there; ``order``: what it is
+    sorted by, where that is not the expression itself.
     """
 
     key: str
@@ -124,9 +124,10 @@ def needed(asked: Asked, fields: Sequence[Field]) -> frozenset[str]:
     """The joins that the conditions and the order stand on."""
     touched = {key for key, _ in asked.filters} | {asked.sort}
     return frozenset(
-        field.needs
+        name
         for field in fields
         if field.needs and (field.key in touched or (asked.search.strip() and field.kind in {"text", "choice"}))
+        for name in field.needs.split()
     )
 
 

@@ -96,7 +96,7 @@ def feed() -> Feed:
 
 @pytest.fixture
 def poller(source: Watched, feed: Feed) -> Iterator[Poller]:
-    poller = Poller(source, feed, seconds=0.02)
+    poller = Poller(source, feed, seconds=0.02, together=0)
     yield poller
     poller.close()
 
@@ -165,6 +165,71 @@ def test_a_change_in_place_of_a_recent_collection_moves_its_visit(
         facility.change(s.Collection, s.Collection.collection_id == collection, **change)
         assert moved() == {VISIT}
         assert moved() == set()
+
+
+def test_the_collections_that_changed_are_named_and_no_others(facility: Facility, feed: Feed, moved: Moved) -> None:
+    first, second, third = (facility.collection(images=10) for _ in range(3))
+    with feed.watch(VISIT) as watch:
+        moved()
+        assert watch.changed(0) is None, "what was before is not known"
+        since = watch.version
+        facility.change(s.Collection, s.Collection.collection_id == second, comments="ice")
+        moved()
+        assert watch.changed(since) == {second}
+        facility.program(third, "1")
+        moved()
+        facility.add(s.ImageQuality, collection_id=first, image=1, spots=7)
+        moved()
+        assert watch.changed(since) == {first, second, third}
+        assert watch.changed(watch.version) == frozenset()
+
+
+def test_a_collection_that_begins_is_told_with_its_row(facility: Facility, feed: Feed, moved: Moved) -> None:
+    facility.collection()
+    with feed.watch(VISIT) as watch:
+        moved(), moved()
+        since, version = watch.begun, watch.version
+        number = facility.collection(prefix="lys", images=7, start=datetime(2026, 3, 1, 12))
+        moved()
+        (one,) = watch.started(since)
+        assert (one.technique, one.row["id"], one.row["prefix"], one.row["images"]) == ("mx", number, "lys", 7)
+        assert one.row["start"] == datetime(2026, 3, 1, 12)
+        assert watch.changed(version) == {number}
+        moved()
+        assert watch.started(watch.begun) == [], "it is told once"
+
+
+def test_changes_in_close_succession_are_told_together_and_beginnings_at_once(
+    facility: Facility, source: Watched, feed: Feed
+) -> None:
+    collection = facility.collection(comments="")
+    poller = Poller(source, feed, seconds=0.02, together=0.5)
+    with feed.watch(VISIT) as watch:
+        poller.look()
+        poller.look()
+        version, begun = watch.version, watch.begun
+        told = time.monotonic()
+        for turn in range(3):
+            facility.change(s.Collection, s.Collection.collection_id == collection, comments=f"comment {turn}")
+            poller.look()
+        begins = facility.collection()
+        poller.look()
+        if time.monotonic() - told < 0.5:  # the machine was quick enough for this to be sure
+            assert watch.version == version
+        assert [one.row["id"] for one in watch.started(begun)] == [begins]
+        time.sleep(0.5)
+        poller.look()
+        assert watch.changed(version) == {collection, begins}
+    poller.close()
+
+
+def test_a_feed_that_has_forgotten_says_that_anything_may_have_changed(feed: Feed) -> None:
+    with feed.watch(VISIT) as watch:
+        since = watch.version
+        for number in range(150):
+            feed.touch(VISIT, ids=[number])
+        assert watch.changed(since) is None
+        assert watch.changed(watch.version - 2) == {148, 149}
 
 
 def test_two_comments_changed_into_each_other_are_noticed(facility: Facility, feed: Feed, moved: Moved) -> None:

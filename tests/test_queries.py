@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 from ispyb import DATABASES, EVERYBODY, JOBS, RATES, Facility, at, shared
+from sqlalchemy import select
 
 from data import guard
 from data.core import changes, collection, proposals, search, shipments, visits
 from data.errors import NotFound
 from data.lists import Asked
 from data.reader import Reader
+from data.schema import Visit
+from data.techniques.collections import beginnings, first_row
 from data.techniques.em import queries as em
 from data.techniques.mx import queries as mx
 from data.techniques.ssx import queries as ssx
@@ -74,14 +77,17 @@ PAGES: dict[str, Page] = {
     "mx.count": lambda r: mx.count(r, 11),
     "mx.newer": lambda r: mx.newer(r, 11, 1002),
     "mx.changed": lambda r: mx.changed(r, 11, [1001, 1002, 4001]),
+    "mx.fits": lambda r: mx.fits(r, 11, Asked(search="s"), [1001, 1002, 4001]),
     "ssx.collections": lambda r: ssx.collections(r, 31, ALL, 0, 10),
     "ssx.count": lambda r: ssx.count(r, 31),
     "ssx.newer": lambda r: ssx.newer(r, 31, 0),
     "ssx.changed": lambda r: ssx.changed(r, 31, [3001, 3002]),
+    "ssx.fits": lambda r: ssx.fits(r, 31, Asked(search="s"), [3001, 3002]),
     "em.collections": lambda r: em.collections(r, 21, ALL, 0, 10),
     "em.count": lambda r: em.count(r, 21),
     "em.newer": lambda r: em.newer(r, 21, 0),
     "em.changed": lambda r: em.changed(r, 21, [2001]),
+    "em.fits": lambda r: em.fits(r, 21, Asked(search="s"), [2001]),
 }
 for _name, (_fields, _ask) in lists().items():
     PAGES[f"{_name} search"] = lambda r, ask=_ask: ask(r, Asked(search="s"))
@@ -100,6 +106,11 @@ def answer(page: Page, reader: Reader) -> Any:
 
 def ids(page: Any) -> list[Any]:
     return [row["id"] for row in page.rows]
+
+
+def place(page: Any) -> tuple[int, int]:
+    """Where the page after this one begins."""
+    return page.rows[-1]["group_id"], page.rows[-1]["id"]
 
 
 # ---- who sees what --------------------------------------------------------------------------------------------------
@@ -257,11 +268,48 @@ def test_a_collection_without_its_own_visit_is_listed(tiny: Facility) -> None:
 def test_pages_by_key_meet_without_gap_or_overlap(tiny: Facility) -> None:
     reader = tiny.reader("alice")
     first = mx.collections(reader, 11, ALL, 0, 3)
-    second = mx.collections(reader, 11, ALL, 0, 3, before=first.rows[-1]["id"])
+    second = mx.collections(reader, 11, ALL, 0, 3, before=place(first))
     # 1003 was added to an older group than 1002: the newest group comes first, in it the newest collection.
     assert (ids(first), first.done, first.total) == ([1004, 1002, 1003], False, None)
     assert (ids(second), second.done) == ([1001], True)
     assert ids(mx.collections(reader, 11, ALL, 1, 2)) == [1002, 1003]
+
+
+@pytest.mark.parametrize(("queries", "visit"), [(mx, 11), (ssx, 31), (em, 21)])
+def test_rows_read_again_are_those_of_the_list_in_one_statement(tiny: Facility, queries: Any, visit: int) -> None:
+    reader = tiny.reader("admin")
+    listed = {row["id"]: row for row in queries.collections(reader, visit, ALL, 0, 50).rows}
+    before = tiny.source.statements
+    again = queries.changed(reader, visit, sorted(WHERE))
+    assert tiny.source.statements - before == 1
+    for row in again:
+        shown = listed[row["id"]]
+        assert {key: row[key] for key in shown} == shown
+    assert len(again) == len(listed)
+
+
+@pytest.mark.parametrize(("queries", "visit"), [(mx, 11), (ssx, 31), (em, 21)])
+def test_a_collection_that_just_began_has_every_column_of_its_list(tiny: Facility, queries: Any, visit: int) -> None:
+    columns, join = beginnings(datetime.now())
+    reader = tiny.reader("admin")
+    found = reader.rows(join(select(*columns)).where(Visit.visit_id == visit))
+    listed = {row["id"]: row for row in queries.collections(reader, visit, ALL, 0, 50).rows}
+    for technique, row in map(first_row, found):
+        assert technique == {11: "mx", 31: "ssx", 21: "em"}[visit]
+        begun, shown = queries.begun(row), listed[row["id"]]
+        assert shown.keys() <= begun.keys()
+        assert {key: row[key] for key in ("id", "prefix", "sample", "images", "start", "status")} == {
+            key: shown[key] for key in ("id", "prefix", "sample", "images", "start", "status")
+        }
+    assert len(found) == len(listed)
+
+
+def test_what_fits_a_filter_is_said_of_the_given_collections_alone(tiny: Facility) -> None:
+    reader = tiny.reader("bob")
+    prefix = Asked(filters=(("prefix", "lys"),))
+    assert mx.fits(reader, 11, prefix, [1001, 1002, 1004]) == [1002, 1001]
+    assert mx.fits(reader, 11, prefix, [1004]) == []
+    assert mx.fits(reader, 11, Asked(filters=(("spots", ">40"),)), [1001, 1002]) == [1001]
 
 
 def test_ssx_takes_stated_rates_else_counts_images_with_more_than_16_spots(tiny: Facility) -> None:

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 from ispyb import DATABASES, Facility, at, shared
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import create_engine, select, text, true
+from sqlalchemy.orm import Session
 
 from data.core import proposals, visits
 from data.core.status import state, status, status_of_collection
+from data.errors import TooMany
 from data.lists import Asked, Field, Page, conditions, understood, valid
 from data.reader import Reader
-from data.schema import Collection
+from data.schema import Collection, Group, Table, Visit
 from data.techniques import experiments, spots
 from data.techniques.collections import of_visit
 from data.techniques.em import queries as em
@@ -201,7 +203,8 @@ def test_search_looks_into_all_texts_and_wants_every_word(tiny: Facility) -> Non
 def test_a_filtered_list_continues_by_key(tiny: Facility) -> None:
     reader, asked = tiny.reader("bob"), Asked(filters=(("prefix", "lys"),))
     first = mx.collections(reader, 11, asked, 0, 2)
-    second = mx.collections(reader, 11, asked, 0, 2, before=first.rows[-1]["id"])
+    last = first.rows[-1]
+    second = mx.collections(reader, 11, asked, 0, 2, before=(last["group_id"], last["id"]))
     assert (ids(first), first.total, first.done) == ([1003, 1002], 3, False)
     assert (ids(second), second.total, second.done) == ([1001], None, True)
 
@@ -318,20 +321,52 @@ def test_each_type_of_experiment_belongs_to_one_technique() -> None:
     assert experiments.technique("OSC", None, "em") == "mx"
 
 
-def test_sampled_images_are_few_whole_and_inside() -> None:
-    for first, count in ((1, 5000), (0, 1_000_000), (101, 4001)):
-        taken = spots.sampled(first, count)
-        assert len(taken) == 400
-        assert (taken[0], taken[-1]) == (first, first + count - 1)
+def test_a_summary_is_of_the_images_that_have_numbers(tiny: Facility) -> None:
+    # Ten images, of which the last has no number of spots.
+    found = spots.summaries(tiny.reader("bob"), 11, [1001, 1002])
+    assert found[1001] == {"spots": 50, "quality_resolution": 2, "hit_rate": pytest.approx(100 * 8 / 9)}
+    assert found[1002] == {"spots": None, "quality_resolution": None, "hit_rate": None}
+
+
+def test_the_images_of_a_summary_are_spread_over_the_whole_collection() -> None:
+    for first, count in ((1, 1800), (0, 1_000_000), (101, 4001), (1, 101), (1, 100), (5, 7)):
+        taken = looked_at(first, count)
+        assert len(set(taken)) == min(count, 100) if count <= 100 else 100
+        assert (min(taken), max(taken)) == (first, first + count - 1)
         # Where a spot finder took every tenth image, it is met.
-        assert {image % 10 for image in taken[:10]} == set(range(10))
+        assert count < 10 or {image % 10 for image in taken[:10]} == set(range(10))
 
 
-def test_a_huge_collection_is_sampled_and_a_small_one_is_not(tiny: Facility) -> None:
+def looked_at(first: int, count: int) -> list[int]:
+    """The images that the statement asks for, of those that exist."""
+    engine = create_engine("sqlite://")
+    Table.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Visit(visit_id=1), Group(group_id=1, visit_id=1)])
+        session.add(Collection(collection_id=1, group_id=1, images=count, first_image=first))
+        places = spots._places()
+        query = select(spots._image(places)).select_from(Collection).join(places, true())
+        taken = sorted(int(row[0]) for row in session.execute(query))
+    engine.dispose()
+    return [image for image in taken if image < first + count]
+
+
+def test_what_would_sum_up_too_much_is_refused_with_words_and_narrowing_helps(
+    tiny: Facility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.techniques.collections.MOST_SUMMED", 2)
     reader = tiny.reader("bob")
-    exact = spots.summaries(reader, 11, {1001: (1, 10)})[1001]
-    assert exact["spots"] == 50
-    # Said to have 8,000 images, of which numbers 1 to 10 are looked at and exist.
-    assert spots.summaries(reader, 11, {1001: (1, 8000)})[1001] == exact
-    assert spots.summaries(reader, 11, {1001: (500, 8000)}) == {}
-    assert spots.summaries(reader, 11, {}) == {}
+    with pytest.raises(TooMany, match=r"more than 2 collections.*Filter the list first"):
+        mx.collections(reader, 11, Asked(sort="spots"), 0, 10)
+    narrowed = mx.collections(reader, 11, Asked(sort="spots", filters=(("id", "1001-1002"),)), 0, 10)
+    assert (ids(narrowed), narrowed.total) == ([1001, 1002], 2)
+    assert len(mx.collections(reader, 11, Asked(sort="images"), 0, 10).rows) == 4
+
+
+def test_columns_on_the_same_join_can_be_sorted_and_filtered_together(tiny: Facility) -> None:
+    asked = Asked(sort="hit_rate", filters=(("indexing_rate", ">1"), ("crystals", ">=0")))
+    assert set(ids(ssx.collections(tiny.reader("admin"), 31, asked, 0, 10))) <= {3001, 3002, 3003}
+
+
+def test_no_summary_of_nothing(tiny: Facility) -> None:
+    assert spots.summaries(tiny.reader("bob"), 11, []) == {}

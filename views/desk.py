@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from data.images.files import Files
+from data.live.feed import Started
 from data.live.shared import Shared
 from data.reader import Reader
 from views.place import ListPlace, Place, to_query
@@ -23,6 +24,15 @@ class Pulse(Protocol):
 
     def version(self) -> int:
         """The version of the watched visit; a change means that something in it changed."""
+
+    def changed(self, since: int) -> frozenset[int] | None:
+        """The collections that changed after the version ``since``; None where any may have."""
+
+    def begun(self) -> int:
+        """A number that grows when a collection begins in the watched visit."""
+
+    def started(self, since: int) -> list[Started]:
+        """The collections that began after ``since``, in order: what is known of them without asking."""
 
 
 @dataclass(frozen=True, slots=True)

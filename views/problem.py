@@ -4,7 +4,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 
-from data.errors import DataError, NotFound, TooSlow, Unavailable
+from data.errors import DataError, NotFound, TooMany, TooSlow, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,8 @@ def problem_of(error: BaseException) -> Problem:
         return Problem("The database does not answer", str(error), passing=True)
     if isinstance(error, TooSlow):
         return Problem("That took too long", str(error))
+    if isinstance(error, TooMany):
+        return Problem("Too many to compare", str(error))
     if isinstance(error, DataError):
         return Problem("Nothing to show", str(error))
     reference = secrets.token_hex(3)

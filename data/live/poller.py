@@ -1,8 +1,15 @@
-"""Asks the database, once for everybody, which watched visits changed, and bumps their versions."""
+"""Asks the database, once for everybody, what changed in the watched visits, and tells the feed.
+
+While a visit changes all the time its changes are told together, and the looks are further apart: what the looks and
+the readings that they cause ask of the database stays below one statement a second for a visit, however many watch.
+"""
 
 import logging
+import math
 import threading
 import time
+from collections.abc import Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -21,23 +28,31 @@ _CLOSELY = 8
 _SLOTS = (0, 1, 2, 4, _CLOSELY)
 # A list of all visits needs no more, and a facility always measures somewhere.
 _FACILITY_SECONDS = 15.0
+# In units of the pause between two looks. A changing visit is told of every 3.2 of them, after each second look; each
+# telling causes one statement, so three are sent in 3.2.
+_TOGETHER, _BUSY = 3.0, 1.6
+
+_Changes = dict[int, set[int] | None]
+"""Visit → its collections that changed; None: any may have."""
 
 
 class Poller:
     """At most one statement each ``seconds``, in a daemon thread while something is watched.
 
-    The statement runs with a Scope that sees everything; nothing but versions leaves this class.
+    The statement runs with a Scope that sees everything; what it finds leaves this class through the feed alone.
     While the database does not answer, ``feed.state`` is ``waiting`` and the pause grows to 5 s;
     once it answers every watched visit is bumped, as what happened meanwhile is unknown.
 
-    A new collection is noticed at the next look, whatever is watched. Of changes in place, each
+    A new collection is announced at the next look, whatever is watched. Of changes in place, each
     look takes eight visits in turn: with 50 visits open such a change is noticed within 7 looks.
+    The first change of a visit is told at once, those of the following ``together`` seconds at their end.
     """
 
-    def __init__(self, source: Source, feed: Feed, *, seconds: float = 1.0) -> None:
+    def __init__(self, source: Source, feed: Feed, *, seconds: float = 1.0, together: float | None = None) -> None:
         self._reader = Reader(source, Scope(everything=True, name="poller"))
         self._feed = feed
         self._seconds = seconds
+        self._together = _TOGETHER * seconds if together is None else together
         self._longest = max(_LONGEST_PAUSE, seconds)
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -89,7 +104,9 @@ class Poller:
 
     def _forget(self) -> None:
         self._seen = Seen()
-        self._digests: dict[int, int] = {}
+        self._digests: dict[int, Mapping[tuple[str, int], str]] = {}
+        self._held: _Changes = {}
+        self._told: dict[int, float] = {}
         self._looked: dict[int, int] = {}
         self._turn = 0
         self._facility: tuple[int, int] | None = None
@@ -110,7 +127,8 @@ class Poller:
             self.look()
             # From the beginning where all is well, from the end where the database struggles.
             if self._feed.state == "live":
-                pause, self._due = self._seconds, began + self._seconds
+                pause = self._seconds
+                self._due = began + (_BUSY if self._busy(began) else 1.0) * self._seconds
             else:
                 pause = min(2 * pause, self._longest)
                 self._due = time.monotonic() + pause
@@ -138,18 +156,41 @@ class Poller:
         # Few shapes of the statement, so that each is prepared once; no visit has the number 0.
         slots = next(size for size in _SLOTS if size >= len(closely))
         padded = [*closely, *[0] * (slots - len(closely))]
-        question = statement(visits, padded, self._seen, self._reader.settlement)
+        question = statement(visits, padded, self._seen, self._reader.settlement, datetime.now())
         found = marks(self._reader.rows(question))
-        changed = found.news(self._seen)
+        changed, begun = found.news(self._seen)
+        for visit, rows in begun.items():
+            self._feed.announce(visit, rows)
         for visit in closely:
-            # A visit met first counts as changed: its watcher may have read just before.
-            digest = found.digests.get(visit, 0)
-            if self._digests.get(visit) != digest:
-                self._digests[visit] = digest
-                changed.add(visit)
-        self._feed.touch(*changed)
+            now, before = found.digests.get(visit, {}), self._digests.get(visit)
+            self._digests[visit] = now
+            if before is None:
+                # A visit met first counts as changed: its watcher may have read just before.
+                changed[visit] = None
+            else:
+                # What has left the newest is no news; what is there first is.
+                _add(changed, visit, {key[1] for key, digest in now.items() if before.get(key) != digest})
+        self._tell(changed, visits)
         if None in watched:
             self._facility_news(found)
+
+    def _tell(self, changed: _Changes, visits: set[int]) -> None:
+        """Pass on what changed, and what was kept back, of the visits that were not told of just before."""
+        for visit, ids in changed.items():
+            _add(self._held, visit, ids)
+        for gone in self._told.keys() - visits:
+            del self._told[gone]
+        now = time.monotonic()
+        for visit in list(self._held):
+            if visit not in visits:
+                del self._held[visit]
+            elif now - self._told.get(visit, -math.inf) >= self._together:
+                self._told[visit] = now
+                self._feed.touch(visit, ids=self._held.pop(visit))
+
+    def _busy(self, now: float) -> bool:
+        """Whether a visit was told of just before."""
+        return any(now - told < self._together for told in self._told.values())
 
     def _next(self, visits: set[int]) -> list[int]:
         """The visits whose turn it is: never looked at, then not looked at for longest."""
@@ -167,3 +208,11 @@ class Poller:
             self._facility = now
             self._facility_due = time.monotonic() + _FACILITY_SECONDS
             self._feed.touch(None)
+
+
+def _add(changes: _Changes, visit: int, ids: set[int] | None) -> None:
+    known = changes.get(visit, set())
+    if ids is None or known is None:
+        changes[visit] = None
+    elif ids:
+        changes[visit] = known | ids

@@ -1,13 +1,15 @@
 """The one statement that tells which visits changed. Its cost does not grow with ISPyB.
 
 Two kinds of rows come back. *Arrivals* are new rows by primary key, of all watched visits at once:
-collections, programs, integrations, movies and what was made of them. They say nothing of what is
-changed in place, and ISPyB has no indexed time of change, so a *digest* is taken of the newest
-collections of a visit, of their processing, and of how far the per-image numbers are.
+collections, programs, integrations, movies and what was made of them; a collection brings what its
+list shows of it. They say nothing of what is changed in place, and ISPyB has no indexed time of
+change, so a *digest* is taken of each of the newest collections of a visit, of its processing, and
+of how far its per-image numbers are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, literal, null, select, union_all
@@ -16,6 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from data.live.feed import Started
 from data.query import Query
 from data.schema import (
     CTF,
@@ -32,6 +35,7 @@ from data.schema import (
     Visit,
 )
 from data.schema.settle import Settlement
+from data.techniques.collections import beginnings, first_row
 
 # Newest collections of a visit whose rows, processing and per-image numbers are compared.
 _RECENT = 200
@@ -79,15 +83,21 @@ class Seen:
 class Marks:
     """What one run of the statement found."""
 
-    arrived: Mapping[str, Mapping[int, frozenset[int]]]
-    """Kind of row → visit → ids above where the question began."""
+    arrived: Mapping[str, Mapping[int, Mapping[int, int]]]
+    """Kind of row → visit → id above where the question began → the collection that it belongs to."""
+    started: Mapping[int, Mapping[int, Started]]
+    """Visit → collection → its row, of the collections that arrived."""
     highest: Mapping[str, int]
-    digests: Mapping[int, int]
-    """Visit → digest, for the visits looked at closely that have collections."""
+    digests: Mapping[int, Mapping[tuple[str, int], str]]
+    """Visit → what is compared, and the collection → digest, for the visits looked at closely."""
 
-    def news(self, seen: Seen) -> set[int]:
-        """The visits with arrivals that ``seen`` does not know; brings ``seen`` up to date."""
-        visits: set[int] = set()
+    def news(self, seen: Seen) -> tuple[dict[int, set[int] | None], dict[int, list[Started]]]:
+        """Visit → collections with arrivals that ``seen`` does not know, and the collections that arrived themselves.
+
+        Brings ``seen`` up to date.
+        """
+        visits: dict[int, set[int] | None] = {}
+        begun: dict[int, list[Started]] = {}
         for kind in _ARRIVALS:
             known = seen.near.get(kind)
             before, now = seen.highest.get(kind), self.highest.get(kind, 0)
@@ -95,43 +105,48 @@ class Marks:
             if before is not None:
                 # The first answer says only where to begin, so what lies near there is met with
                 # the second, and is no news.
-                visits |= {
-                    visit
-                    for visit, ids in of_kind.items()
-                    if any(one > before if known is None else one not in known for one in ids)
-                }
+                for visit, ids in of_kind.items():
+                    fresh = {one for one in ids if (one > before if known is None else one not in known)}
+                    if fresh:
+                        visits[visit] = (visits.get(visit) or set()) | {ids[one] for one in fresh}
+                    if fresh and kind == "collection":
+                        begun[visit] = [self.started[visit][one] for one in sorted(fresh)]
                 known = (known or set()).union(*of_kind.values())
                 seen.near[kind] = {one for one in known if one > now - 2 * _OVERLAP}
             seen.highest[kind] = max(now, before or 0)
-        return visits
+        return visits, begun
 
 
-def statement(visits: Iterable[int], closely: Sequence[int], seen: Seen, site: Settlement) -> Query:
+def statement(visits: Iterable[int], closely: Sequence[int], seen: Seen, site: Settlement, now: datetime) -> Query:
     """The question for arrivals at ``visits`` since ``seen``, and for digests of ``closely``.
 
     What the site's schema lacks is not asked for.
     """
     rows = _arrivals(sorted(visits), seen) + _highest() + (_digests(closely) if closely else [])
     here = [row for needed, row in rows if all(_has(site, column) for column in needed)]
-    return select(union_all(*here).subquery("marks"))
+    # The types of a union's columns are those of its first part.
+    first, width = _beginnings(sorted(visits), seen, now)
+    return select(union_all(first, *(_widened(row, width) for row in here)).subquery("marks"))
 
 
-def marks(rows: Iterable[Sequence[Any]]) -> Marks:
+def marks(rows: Iterable[Any]) -> Marks:
     """What the rows of ``statement`` say."""
-    arrived: dict[str, dict[int, frozenset[int]]] = {}
+    arrived: dict[str, dict[int, dict[int, int]]] = {}
+    started: dict[int, dict[int, Started]] = {}
     highest: dict[str, int] = {}
-    parts: dict[int, list[str]] = {}
-    for kind, visit, number, digest in rows:
+    digests: dict[int, dict[tuple[str, int], str]] = {}
+    for row in rows:
+        kind, visit, number, digest = row[:4]
         word, _, of = kind.partition(" ")
-        if word == "new":
-            ids = arrived.setdefault(of, {})
-            ids[int(visit)] = ids.get(int(visit), frozenset()) | {int(number)}
-        elif word == "max":
+        if word == "max":
             highest[of] = int(number or 0)
+        elif word in {"new", "started"}:
+            if word == "started":
+                started.setdefault(int(visit), {})[int(number)] = Started(*first_row(row[4:]))
+            arrived.setdefault(of, {}).setdefault(int(visit), {})[int(number)] = int(digest)
         else:
-            parts.setdefault(int(visit), []).append(f"{kind} {number} {digest}")
-    digests = {visit: hash("\n".join(sorted(said))) for visit, said in parts.items()}
-    return Marks(arrived, highest, digests)
+            digests.setdefault(int(visit), {})[word, int(number)] = str(digest)
+    return Marks(arrived, started, highest, digests)
 
 
 _Select = Any  # of kind, visit, number, digest
@@ -166,6 +181,22 @@ _MEANS = {
 }
 
 
+def _beginnings(visits: list[int], seen: Seen, now: datetime) -> tuple[_Select, int]:
+    """The collections that arrived, with what their list shows of them, and how many columns that takes."""
+    columns, join = beginnings(now)
+    query = join(_row("started collection", Group.visit_id, Collection.collection_id, Collection.collection_id))
+    query = query.add_columns(*(column.label(f"c{place}") for place, column in enumerate(columns)))
+    return query.where(Collection.collection_id > _since(seen, "collection"), Group.visit_id.in_(visits)), len(columns)
+
+
+def _widened(row: _Select, width: int) -> _Select:
+    return row.add_columns(*(null().label(f"c{place}") for place in range(width)))
+
+
+def _since(seen: Seen, kind: str) -> int:
+    return seen.highest[kind] - _OVERLAP if kind in seen.highest else _NOTHING_YET
+
+
 def _highest() -> list[_Row]:
     return [((key,), _row(f"max {kind}", null(), func.max(key))) for kind, key in _MEANS.items()]
 
@@ -173,11 +204,10 @@ def _highest() -> list[_Row]:
 def _arrivals(visits: list[int], seen: Seen) -> list[_Row]:
     def new(kind: str, *path: tuple[Any, ColumnElement[bool]], needs: tuple[_Attribute, ...] = ()) -> _Row:
         key = _MEANS[kind]
-        query = _row(f"new {kind}", Group.visit_id, key).select_from(key.class_)
+        query = _row(f"new {kind}", Group.visit_id, key, Collection.collection_id).select_from(key.class_)
         for mapped, tied in (*path, (Group, Group.group_id == Collection.group_id)):
             query = query.join(mapped, tied)
-        since = seen.highest[kind] - _OVERLAP if kind in seen.highest else _NOTHING_YET
-        return (key, *needs), query.where(key > since, Group.visit_id.in_(visits))
+        return (key, *needs), query.where(key > _since(seen, kind), Group.visit_id.in_(visits))
 
     def collection(link: Any) -> tuple[Any, ColumnElement[bool]]:
         return Collection, Collection.collection_id == link
@@ -188,7 +218,6 @@ def _arrivals(visits: list[int], seen: Seen) -> list[_Row]:
     filmed = collection(Movie.collection_id)
     hint = Program.collection_hint
     return [
-        new("collection"),
         new("program", job, collection(Job.collection_id), needs=(Job.job_id,)),
         new("program", collection(hint), needs=(hint,)),
         new("result", collection(Integration.collection_id)),
@@ -230,26 +259,22 @@ def _newest(visit: int) -> Select[Any]:
 def _digests(visits: Sequence[int]) -> list[_Row]:
     newest = union_all(*(_newest(visit) for visit in visits)).cte("newest").c
 
-    def of(kind: str, number: Any, *parts: Any) -> _Select:
-        return _row(kind, newest.visit, number, _Digest(*parts)).group_by(newest.visit)
+    def of(kind: str, *parts: Any) -> _Select:
+        digest = _row(kind, newest.visit, newest.collection_id, _Digest(*parts))
+        return digest.group_by(newest.visit, newest.collection_id)
 
-    def processed(mapped: Any, number: Any, *parts: Any) -> _Select:
-        kind = str(mapped.__tablename__)
+    def processed(mapped: Any, *parts: Any) -> _Select:
         tied = mapped.collection_id == newest.collection_id
-        return of(kind, number, *parts).join(mapped, tied).where(newest.place <= _PROCESSED)
+        return of(str(mapped.__tablename__), *parts).join(mapped, tied).where(newest.place <= _PROCESSED)
 
     program = (Program.program_id, Program.status, Program.end)
     serial = (SSXResult.id, SSXResult.hit_rate, SSXResult.indexing_rate, SSXResult.status)
-    jobs = processed(Job, func.count(Program.program_id), *program)
-    results = processed(Integration, func.max(Integration.integration_id), *program)
-    hints = of("programs", func.count(Program.program_id), *program)
+    hints = of("programs", *program)
     return [
         (
             (Collection.collection_id,),
             of(
                 "collections",
-                func.count(newest.collection_id),
-                newest.collection_id,
                 newest.end,
                 newest.status,
                 newest.images,
@@ -260,27 +285,21 @@ def _digests(visits: Sequence[int]) -> list[_Row]:
         ),
         (
             (Job.job_id, Program.job_id),
-            jobs.join(Program, Program.job_id == Job.job_id),
+            processed(Job, *program).join(Program, Program.job_id == Job.job_id),
         ),
         (
             (Integration.integration_id, Program.program_id),
-            results.join(Program, Program.program_id == Integration.program_id),
+            processed(Integration, Integration.integration_id, *program).join(
+                Program, Program.program_id == Integration.program_id
+            ),
         ),
         (
             (Program.collection_hint,),
             hints.join(Program, Program.collection_hint == newest.collection_id).where(newest.place <= _PROCESSED),
         ),
-        ((Screening.id,), processed(Screening, func.max(Screening.id), Screening.id)),
-        ((SSXResult.id,), processed(SSXResult, func.count(SSXResult.id), *serial)),
-        (
-            (ImageQuality.image,),
-            of(
-                "images",
-                func.count(newest.collection_id),
-                newest.collection_id,
-                *_how_far(newest),
-            ).where(newest.place <= _MEASURED),
-        ),
+        ((Screening.id,), processed(Screening, Screening.id)),
+        ((SSXResult.id,), processed(SSXResult, *serial)),
+        ((ImageQuality.image,), of("images", *_how_far(newest)).where(newest.place <= _MEASURED)),
     ]
 
 

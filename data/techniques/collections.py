@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, union
 
 from data.core.status import state_of_program, status_of_collection
+from data.errors import TooMany
 from data.lists import Asked, Field, conditions, needed, ordering
 from data.query import Query
 from data.reader import Reader
@@ -117,34 +118,48 @@ class Ids:
     done: bool
 
 
+Cursor = tuple[int, int]
+"""A place in a list's own order: group and collection."""
+Columns = Callable[[Sequence[int] | None], tuple[Sequence[Field], Joins]]
+"""The columns of a list and their joins, over all of the visit or over these collections alone."""
+
+MOST_SUMMED = 5_000
+"""Collections whose images or movies are summed up for one question, at most."""
+
+
 def page_ids(
     reader: Reader,
     technique: Key,
     visit_id: int,
-    fields: Sequence[Field],
-    joins: Joins,
+    columns: Columns,
     asked: Asked,
     offset: int,
     limit: int,
-    before: int | None,
+    before: Cursor | None,
+    summed: frozenset[str] = frozenset(),
 ) -> Ids:
-    """Which collections the page shows. One statement, two with ``before``.
+    """Which collections the page shows. One statement, two where a column of the joins ``summed`` counts.
 
     A whole list's own order is by group, newest first, and within a group by collection; a filtered one's is by
     collection. ``before``: continue below this collection, for lists in their own order; then ``offset`` counts from
     there. The total is counted where the answer needs all rows anyway: filtered or sorted, and not continued.
+
+    ``summed``: joins that read images or movies. What they are to compare is found first; raises TooMany where that is
+    more than ``MOST_SUMMED`` collections.
     """
-    order = ordering(asked, fields)
-    if not order and not asked.narrowed and not offset:
+    if asked.plain and not offset:
         return _newest(reader, technique, visit_id, limit, before)
+    fields, joins = columns(None)
+    if needed(asked, fields) & summed:
+        fields, joins = columns(_to_sum(reader, technique, visit_id, fields, joins, asked, summed))
+    order = ordering(asked, fields)
     counted = (bool(order) or asked.narrowed) and before is None
     query = of_visit(select(Collection.collection_id, *((func.count().over(),) if counted else ())), visit_id)
     for name in needed(asked, fields):
         query = joins[name](query)
     query = query.where(technique_of_group() == technique, *conditions(asked, fields))
     if not order and before is not None:
-        narrowed = Collection.collection_id < before
-        query = query.where(narrowed if asked.narrowed else _below(_group_of(reader, visit_id, before), before))
+        query = query.where(Collection.collection_id < before[1] if asked.narrowed else _below(before))
     last = Collection.collection_id.desc() if asked.descending or not order else Collection.collection_id.asc()
     by_group = () if order or asked.narrowed else (Group.group_id.desc(),)
     query = query.order_by(*order, *by_group, last).limit(limit + 1)
@@ -153,17 +168,52 @@ def page_ids(
     return Ids([row[0] for row in rows[:limit]], total, len(rows) <= limit)
 
 
-def _newest(reader: Reader, technique: Key, visit_id: int, limit: int, before: int | None) -> Ids:
+def _to_sum(
+    reader: Reader,
+    technique: Key,
+    visit_id: int,
+    fields: Sequence[Field],
+    joins: Joins,
+    asked: Asked,
+    summed: frozenset[str],
+) -> list[int]:
+    """The collections that fulfil all conditions which need no sum. One statement; raises TooMany."""
+    cheap = [field for field in fields if not summed.intersection(field.needs.split())]
+    query = of_visit(select(Collection.collection_id), visit_id)
+    for name in needed(Asked(filters=asked.filters, search=asked.search), cheap):
+        query = joins[name](query)
+    query = query.where(technique_of_group() == technique, *conditions(asked, cheap))
+    found = reader.rows(query.limit(MOST_SUMMED + 1))
+    if len(found) > MOST_SUMMED:
+        raise TooMany(
+            f"To sort or filter by this column, the images or movies of more than {MOST_SUMMED:,} collections would "
+            "have to be summed up. Filter the list first, by sample, type or time, or choose another column."
+        )
+    return [row[0] for row in found]
+
+
+def fitting(
+    reader: Reader, technique: Key, visit_id: int, columns: Columns, asked: Asked, ids: Sequence[int]
+) -> list[int]:
+    """Which of these collections fulfil the conditions. One statement."""
+    fields, joins = columns(ids)
+    query = of_visit(select(Collection.collection_id), visit_id)
+    for name in needed(Asked(filters=asked.filters, search=asked.search), fields):
+        query = joins[name](query)
+    query = query.where(
+        Collection.collection_id.in_(ids), technique_of_group() == technique, *conditions(asked, fields)
+    )
+    return [row[0] for row in reader.rows(query.order_by(Collection.collection_id.desc()))]
+
+
+def _newest(reader: Reader, technique: Key, visit_id: int, limit: int, before: Cursor | None) -> Ids:
     """The next page of a list in its own order: as many groups as it needs, by index, and only their collections.
 
     Sorting the collections themselves would read all of the visit: 80,000 rows instead of 300 for one of 25,000.
     """
     near = of_visit(select(Group.group_id), visit_id).where(technique_of_group() == technique)
-    below = None
     if before is not None:
-        group = _group_of(reader, visit_id, before)
-        below = _below(group, before)
-        near = near.where(Group.group_id <= group, below)
+        near = near.where(Group.group_id <= before[0], _below(before))
     near = near.order_by(Group.group_id.desc()).limit(limit + 1).subquery("near")
     groups = select(near.c.group_id).distinct().subquery("groups")
     query = (
@@ -174,28 +224,17 @@ def _newest(reader: Reader, technique: Key, visit_id: int, limit: int, before: i
         .join(Collection, Collection.group_id == Group.group_id)
         .where(Visit.visit_id == visit_id)
     )
-    if below is not None:
-        query = query.where(below)
+    if before is not None:
+        query = query.where(_below(before))
     query = query.order_by(Group.group_id.desc(), Collection.collection_id.desc()).limit(limit + 1)
     rows = reader.rows(query)
     return Ids([row[0] for row in rows[:limit]], None, len(rows) <= limit)
 
 
-def _below(group: int, collection: int) -> ColumnElement[bool]:
-    """What comes after this collection in a list's own order."""
+def _below(place: Cursor) -> ColumnElement[bool]:
+    """What comes after this place in a list's own order."""
+    group, collection = place
     return or_(Group.group_id < group, and_(Group.group_id == group, Collection.collection_id < collection))
-
-
-def _group_of(reader: Reader, visit_id: int, collection: int) -> int:
-    """The group of a collection of the visit; 0 where it has none. One statement."""
-    query = (
-        select(Group.group_id)
-        .select_from(Visit)
-        .join(Group, Group.visit_id == Visit.visit_id)
-        .join(Collection, Collection.group_id == Group.group_id)
-        .where(Visit.visit_id == visit_id, Collection.collection_id == collection)
-    )
-    return int(reader.scalar(query) or 0)
 
 
 def newer_ids(reader: Reader, technique: Key, visit_id: int, after_id: int, limit: int = 200) -> list[int]:
@@ -213,26 +252,78 @@ def count_of(reader: Reader, technique: Key, visit_id: int) -> int:
 
 
 def rows_by_id(
-    reader: Reader, visit_id: int, ids: Sequence[int], fields: Sequence[Field], joins: Joins
+    reader: Reader,
+    visit_id: int,
+    ids: Sequence[int],
+    fields: Sequence[Field],
+    joins: Joins,
+    technique: Key | None = None,
 ) -> dict[int, Row]:
-    """The given columns of collections of the visit, by id. One statement, none without ids."""
+    """The given columns of collections of the visit, by id; only those of ``technique``, where it is given.
+
+    One statement, none without ids.
+    """
     if not ids:
         return {}
-    extra = (
+    query = of_visit(select(*_row_columns(fields)), visit_id)
+    for join in joins.values():
+        query = join(query)
+    if technique is not None:
+        query = query.where(technique_of_group() == technique)
+    found = {}
+    for row in reader.rows(query.where(Collection.collection_id.in_(ids))):
+        values = _row_of(dict(row._mapping))
+        found[values["id"]] = values
+    return found
+
+
+_MICROSCOPE = ("voltage", "magnification", "pixel_size", "dose")
+
+
+def microscope_fields() -> tuple[Field, ...]:
+    """What a microscope writes with a collection: kV, ×, Å per pixel, e/Å²."""
+    c = Collection
+    columns = (c.voltage, c.magnification, c.pixel_on_image, c.exposed_dose)
+    return tuple(Field(key, column, "number") for key, column in zip(_MICROSCOPE, columns, strict=True))
+
+
+def _row_columns(fields: Sequence[Field]) -> tuple[Any, ...]:
+    return (
+        *(field.expression.label(field.key) for field in fields),
         Sample.sample_id,
         Group.group_id,
         Collection.first_image,
         (func.coalesce(Collection.snapshot_1, "") != "").label("snapshot"),
     )
-    query = of_visit(select(*(field.expression.label(field.key) for field in fields), *extra), visit_id)
-    for join in joins.values():
-        query = join(query)
-    found = {}
-    for row in reader.rows(query.where(Collection.collection_id.in_(ids))):
-        values = dict(row._mapping)
-        values["snapshot"] = bool(values["snapshot"])
-        found[values["id"]] = tidy(values, "energy", "rotation", "beam_size_x", "beam_size_y")
-    return found
+
+
+def _row_of(values: Row) -> Row:
+    values["snapshot"] = bool(values["snapshot"])
+    return tidy(values, "energy", "rotation", "beam_size_x", "beam_size_y")
+
+
+def beginnings(now: datetime) -> tuple[tuple[Any, ...], Callable[[Any], Any]]:
+    """What all lists show of a collection that has just begun: the columns, and the joins that they stand on."""
+    columns = (technique_of_group(), *_row_columns((*shared_fields(now), *microscope_fields())))
+
+    def join(query: Any) -> Any:
+        return with_sample(
+            query.select_from(Collection)
+            .join(Group, Group.group_id == Collection.group_id)
+            .join(Visit, Visit.visit_id == Group.visit_id)
+            .join(Proposal, Proposal.proposal_id == Visit.proposal_id)
+            .outerjoin(ExperimentType, ExperimentType.id == Group.experiment_type_id)
+        )
+
+    return columns, join
+
+
+_BEGUN = tuple(column.key for column in beginnings(datetime(2000, 1, 1))[0][1:])
+
+
+def first_row(values: Sequence[Any]) -> tuple[str, Row]:
+    """The technique, and the row, from the values of ``beginnings``."""
+    return str(values[0]), _row_of(dict(zip(_BEGUN, values[1:], strict=True)))
 
 
 def tidy(row: Row, *keys: str) -> Row:

@@ -66,6 +66,7 @@ class CollectionView:
         self._number: int | None = None
         self._place = Place()
         self._answer: Answer | None = None
+        self._seen = self._heard = 0  # up to where the pulse's changes and beginnings have been taken in
         self._head = Blocks([b.loading(2)])
         self._viewer = Viewer(desk, height=520)
         self._plot = QualityPlot(on_image=self._image, height=260)
@@ -90,6 +91,7 @@ class CollectionView:
         self._place = place
         if place.collection == self._number and self._answer is not None:
             self._desk.pulse.watch(self._answer.collection["visit_id"])
+            self.beat()
             self._crumbs(self._answer.collection)
             self._show_image(self._answer)
             return
@@ -100,11 +102,16 @@ class CollectionView:
         self._reading.ask(self._question)
 
     def beat(self) -> None:
-        """The visit changed: this collection may have more images or results."""
+        """The visit changed: this collection may have more images or results, or one after it."""
         answer = self._answer
         if answer is None:
             return
-        visit, version, key = answer.collection["visit_id"], self._desk.pulse.version(), ("collection", self._number)
+        pulse, last = self._desk.pulse, answer.neighbours[1] is None
+        changed, begun = pulse.changed(self._seen), pulse.begun() != self._heard
+        self._seen, self._heard = pulse.version(), pulse.begun()
+        if changed is not None and self._number not in changed and not (last and begun):
+            return
+        visit, version, key = answer.collection["visit_id"], self._seen, ("collection", self._number, self._heard)
         self._again.ask(lambda reader: self._desk.shared.answer(reader, visit, version, key, self._question))
 
     def hide(self) -> None:

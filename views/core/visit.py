@@ -1,5 +1,6 @@
 """One visit: who, when, where, and its collections by technique."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,6 +43,7 @@ class VisitView:
         self._place = Place()
         self._answer: Answer | None = None
         self._current: str | None = None
+        self._seen = self._heard = 0  # up to where the pulse's changes and beginnings have been counted
         self._head = Blocks([b.loading(2)])
         self._lists: dict[str, Collections] = {}
         self.parts: list[Viewable] = [self._head]
@@ -64,6 +66,7 @@ class VisitView:
         if name == self._name and self._answer is not None:
             desk.pulse.watch(self._id)
             self._draw(self._answer)
+            self._count()
             return
         self._name, self._id, self._answer = name, None, None
         self._head.set([b.heading(name, 1), b.loading(2)])
@@ -74,10 +77,21 @@ class VisitView:
         """Something in the visit changed."""
         if self._current is not None:
             self._lists[self._current].beat()
-        visit, desk = self._id, self._desk
-        if visit is None:
+        self._count()
+
+    def _count(self) -> None:
+        """Bring the numbers on the tabs up to date: from what began, or by asking where that is not known."""
+        visit, desk, pulse = self._id, self._desk, self._desk.pulse
+        if visit is None or self._answer is None:
             return
-        version = desk.pulse.version()
+        started, self._heard = pulse.started(self._heard), pulse.begun()
+        version, seen = pulse.version(), self._seen
+        self._seen = version
+        if pulse.changed(seen) is not None:
+            counts = Counter(self._answer.techniques)
+            counts.update(one.technique for one in started)
+            self._retell(dict(counts))
+            return
 
         def count(reader: Reader) -> dict[str, int]:
             return visits.techniques(reader, visit)
@@ -101,7 +115,9 @@ class VisitView:
 
     def _tell(self, answer: Answer) -> None:
         self._answer, self._id = answer, answer.visit["id"]
-        self._desk.pulse.watch(self._id)
+        pulse = self._desk.pulse
+        pulse.watch(self._id)
+        self._seen, self._heard = pulse.version(), pulse.begun()
         self._draw(answer)
 
     def _retell(self, counts: dict[str, int]) -> None:

@@ -159,6 +159,10 @@ class Table(Part):
         """
         self._send("insert", rows=rows)
 
+    def offer(self, count: int) -> None:
+        """So many new rows have their place somewhere in the list: a hint asks for it again when it is pressed."""
+        self._send("offer", count=count)
+
     def remove(self, keys: Sequence[Key]) -> None:
         """Take rows out."""
         self._send("remove", keys=keys)

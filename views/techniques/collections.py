@@ -1,6 +1,7 @@
 """The collections of a visit as a list that pages, sorts, filters, selects and follows what happens."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from data.lists import Asked, Page
 from data.reader import Reader
@@ -12,9 +13,18 @@ from views.problem import Problem
 from views.reading import Reading
 from views.techniques.technique import Row, Technique
 
-# Rows on screen that a beat reads again; a longer list is read again as it is scrolled to.
+# Rows that a beat reads again; a longer list is read again as it is scrolled to.
 _REREAD = 100
 _NEWEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a beat read: rows as they are now, and which of the rows that are not shown a narrowed list holds."""
+
+    asked_for: frozenset[int] | None
+    rows: list[Row]
+    fits: frozenset[int] = frozenset()
 
 
 def table_state(listing: ListPlace) -> TableState:
@@ -53,12 +63,16 @@ class Collections:
         self._desk, self._technique, self._relist = desk, technique, relist
         self._visit: int | None = None
         self._total: int | None = None
-        self._last: int | None = None
+        self._last: tuple[int, int] | None = None
         self._loaded: list[int] = []
-        self._plain = True
+        self._asked = Asked()
         self._listing = 0  # counts the lists asked for: what was read for an earlier one is not of this one
         self._answered = False  # the first page of this one is there; nothing is new compared with nothing
-        self._missed = False  # the visit changed before
+        self._done = False  # no row comes after those loaded
+        self._seen = self._heard = 0  # up to where the pulse's changes and beginnings have been taken in
+        self._due: set[int] | None = set()  # changed, and not read since; None: any may have
+        self._born: set[int] = set()  # began since the list was asked for
+        self._offered: set[int] = set()  # new, and waiting for the list to be asked again
         self.table = Table(
             technique.columns,
             on_want=self._want,
@@ -71,7 +85,7 @@ class Collections:
             empty=("No collections yet", "New ones appear here by themselves as the beamline writes them."),
             page=50,
         )
-        self._beat: Reading[tuple[list[Row], list[Row]]] = Reading(desk, self._news, self._no_news)
+        self._beat: Reading[_News] = Reading(desk, self._news, self._no_news)
 
     def show(self, visit_id: int, listing: ListPlace) -> None:
         """Show the collections of this visit, ordered and filtered as the link says."""
@@ -83,49 +97,106 @@ class Collections:
             self.table.reload()
         else:
             self.table.set_state(state)
+            self.beat()  # what happened while another page was looked at
 
     def beat(self) -> None:
-        """The visit changed: read what is new and what is on screen, once for everybody who watches the same."""
-        visit = self._visit
-        if visit is None:
+        """Something began or changed: show what the pulse brings, and read what it names, once for all who watch."""
+        visit, pulse = self._visit, self._desk.pulse
+        if visit is None or not self._answered:
             return
-        if not self._answered:
-            self._missed = True
+        started, self._heard = pulse.started(self._heard), pulse.begun()
+        self._greet([one.row for one in started if one.technique == self._technique.key])
+        version, seen = pulse.version(), self._seen
+        if version == seen:
             return
-        queries, shared = self._technique.queries, self._desk.shared
-        version = self._desk.pulse.version()
-        ids = tuple(sorted(self._loaded, reverse=True)[:_REREAD])
-        newest = ids[0] if ids else 0
-        plain, key = self._plain, self._technique.key
+        changed, self._seen = pulse.changed(seen), version
+        self._due = None if changed is None or self._due is None else self._due | changed
+        if self._due is None or self._due:
+            self._beat.ask(self._question(visit, version))
 
-        def question(reader: Reader) -> tuple[list[Row], list[Row]]:
-            def both(reader: Reader) -> tuple[list[Row], list[Row]]:
-                fresh = queries.newer(reader, visit, newest) if plain else []
-                return fresh[:_NEWEST], queries.changed(reader, visit, ids) if ids else []
+    def _question(self, visit: int, version: int) -> Callable[[Reader], _News]:
+        queries, shared, key = self._technique.queries, self._desk.shared, self._technique.key
+        asked_then = self._asked
+        loaded = frozenset(self._loaded)
 
-            return shared.answer(reader, visit, version, (key, plain, ids), both)
+        if self._due is None:
+            ids = tuple(sorted(loaded, reverse=True)[:_REREAD])
+            newest = ids[0] if ids else 0
 
-        self._beat.ask(question)
+            def all_of_it(reader: Reader) -> _News:
+                fresh = queries.newer(reader, visit, newest) if asked_then.plain else []
+                return _News(None, [*fresh[:_NEWEST], *(queries.changed(reader, visit, ids) if ids else [])])
+
+            return lambda reader: shared.answer(reader, visit, version, (key, asked_then.plain, ids), all_of_it)
+
+        due = tuple(sorted(self._due, reverse=True)[:_REREAD])
+
+        def question(reader: Reader) -> _News:
+            rows = shared.answer(reader, visit, version, (key, due), lambda reader: queries.changed(reader, visit, due))
+            others = tuple(row["id"] for row in rows if row["id"] not in loaded) if asked_then.narrowed else ()
+            fits = (
+                shared.answer(
+                    reader,
+                    visit,
+                    version,
+                    (key, asked_then, others),
+                    lambda reader: queries.fits(reader, visit, asked_then, others),
+                )
+                if others
+                else ()
+            )
+            return _News(frozenset(due), rows, frozenset(fits))
+
+        return question
 
     def _begin(self) -> None:
         """Another list: nothing of the one before counts."""
-        self._missed = self._missed or self._beat.waiting
         self._beat.forget()
         self._listing += 1
-        self._loaded, self._answered = [], False
+        self._loaded, self._answered, self._done = [], False, False
+        self._seen, self._heard = self._desk.pulse.version(), self._desk.pulse.begun()
+        self._due, self._born, self._offered = set(), set(), set()
 
-    def _news(self, news: tuple[list[Row], list[Row]]) -> None:
-        fresh, changed = news
-        draw = self._technique.draw
-        if changed:
-            self.table.update_rows([draw(self._desk, row) for row in changed])
+    def _greet(self, rows: list[Row]) -> None:
+        """Collections that have just begun."""
+        self._born |= {row["id"] for row in rows}
+        if not self._asked.narrowed:  # whether they fit is asked with what changed
+            self._add([self._technique.queries.begun(row) for row in reversed(rows)])
+
+    def _news(self, news: _News) -> None:
+        if news.asked_for is None:
+            self._due = set()
+        elif self._due is not None:
+            self._due -= news.asked_for
         known = set(self._loaded)
-        fresh = [row for row in fresh if row["id"] not in known]
-        if fresh:
-            self._loaded += [row["id"] for row in fresh]
+        changed = [row for row in news.rows if row["id"] in known]
+        if changed:
+            self.table.update_rows([self._technique.draw(self._desk, row) for row in changed])
+        self._add([row for row in news.rows if not self._asked.narrowed or row["id"] in news.fits])
+
+    def _add(self, rows: list[Row]) -> None:
+        """Show those of ``rows`` that are new to the list: on top, where that is their place; else as a hint."""
+        known = set(self._loaded)
+        fresh = [row for row in rows if row["id"] not in known and self._is_new(row["id"])]
+        newest = max(known, default=0)
+        top = [row for row in fresh if self._asked.sort is None and row["id"] > newest]
+        if top:
+            self._loaded += [row["id"] for row in top]
             if self._total is not None:
-                self._total += len(fresh)
-            self.table.insert_rows([draw(self._desk, row) for row in fresh])
+                self._total += len(top)
+            self.table.insert_rows([self._technique.draw(self._desk, row) for row in top])
+        offered = self._offered | {row["id"] for row in fresh if row not in top}
+        if offered != self._offered:
+            self._offered = offered
+            self.table.offer(len(offered))
+
+    def _is_new(self, key: int) -> bool:
+        """Whether a collection that is not loaded is new, and not one of those further down."""
+        if self._done or key in self._born or not self._loaded:
+            return True
+        if self._asked.sort is not None:
+            return False
+        return key > (min if self._asked.narrowed else max)(self._loaded)
 
     def _no_news(self, problem: Problem) -> None:
         """The rows on screen stay; the badge of the shell says that news are late."""
@@ -135,11 +206,11 @@ class Collections:
         if visit is None:
             return
         question = asked(want)
-        self._plain = question == Asked()
+        self._asked = question
         if want.offset == 0:
             self._begin()
         listing = self._listing
-        plain = self._plain
+        plain = question.plain
         before = self._last if plain and want.offset and want.offset == len(self._loaded) else None
         known = self._total if plain and want.offset else None
         version = desk.pulse.version()
@@ -167,16 +238,16 @@ class Collections:
                 self.table.reload()
                 return
             self._loaded += [row["id"] for row in page.rows]
-            self._last = page.rows[-1]["id"] if page.rows else self._last
+            if page.rows:
+                self._last = page.rows[-1]["group_id"], page.rows[-1]["id"]
+            self._done = self._done or page.done
             if plain:
                 self._total = total
             self.table.send_rows(
                 want.seq, want.offset, [self._technique.draw(desk, row) for row in page.rows], total, page.done
             )
             self._answered = True
-            if self._missed:
-                self._missed = False
-                self.beat()
+            self.beat()
 
         def fail(problem: Problem) -> None:
             nonlocal failed

@@ -17,9 +17,15 @@ class Queries(Protocol):
     """The page functions of ``data.techniques.<name>.queries``."""
 
     def collections(
-        self, reader: Reader, visit_id: int, asked: Asked, offset: int, limit: int, before: int | None = None
+        self,
+        reader: Reader,
+        visit_id: int,
+        asked: Asked,
+        offset: int,
+        limit: int,
+        before: tuple[int, int] | None = None,
     ) -> Page:
-        """One page of the visit's collections of this technique."""
+        """One page of the visit's collections; ``before``: those below this group and collection."""
 
     def count(self, reader: Reader, visit_id: int) -> int:
         """How many there are."""
@@ -28,7 +34,13 @@ class Queries(Protocol):
         """Rows with a higher id, newest first."""
 
     def changed(self, reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
-        """The rows of these ids as they are now."""
+        """The rows of these ids as they are now, without those of other techniques."""
+
+    def fits(self, reader: Reader, visit_id: int, asked: Asked, ids: Sequence[int]) -> list[int]:
+        """Which of these ids the list holds, as it was asked for."""
+
+    def begun(self, row: Row) -> Row:
+        """The row of a collection of which nothing is known but that it began."""
 
 
 @dataclass(frozen=True, slots=True)

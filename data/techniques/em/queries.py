@@ -15,9 +15,13 @@ from data.reader import Reader
 from data.schema import CTF, Collection, Group, MotionCorrection, Movie, Visit
 from data.techniques import experiments
 from data.techniques.collections import (
+    Columns,
+    Cursor,
     Joins,
     Row,
     count_of,
+    fitting,
+    microscope_fields,
     newer_ids,
     page_ids,
     rows_by_id,
@@ -29,6 +33,7 @@ from data.techniques.collections import (
 EXPERIMENTS = experiments.EM
 
 _ENOUGH = 1000
+_VALUES = ("motion", "ctf_resolution", "defocus")
 
 
 def _over(query: Any, visit_id: int, ids: Sequence[int] | None) -> Any:
@@ -135,7 +140,7 @@ def _movie_fields(visit_id: int, ids: Sequence[int] | None = None) -> tuple[tupl
             Field(key, func.coalesce(counts.c[key], 0), "number", "movies")
             for key in ("movies", "corrected", "estimated")
         ),
-        *(Field(key, values.c[key], "number", "values") for key in ("motion", "ctf_resolution", "defocus")),
+        *(Field(key, values.c[key], "number", "values") for key in _VALUES),
     )
     joins = {
         "movies": lambda query: query.outerjoin(counts, counts.c.collection_id == Collection.collection_id),
@@ -144,35 +149,28 @@ def _movie_fields(visit_id: int, ids: Sequence[int] | None = None) -> tuple[tupl
     return listed, joins
 
 
-def _microscope_fields(now: datetime) -> tuple[Field, ...]:
-    return (
-        *shared_fields(now),
-        Field("voltage", Collection.voltage, "number"),
-        Field("magnification", Collection.magnification, "number"),
-        Field("pixel_size", Collection.pixel_on_image, "number"),
-        Field("dose", Collection.exposed_dose, "number"),
-    )
+def fields(visit_id: int, now: datetime, ids: Sequence[int] | None = None) -> tuple[tuple[Field, ...], Joins]:
+    """The columns of the list, and the joins that some of them stand on; of these collections alone with ``ids``."""
+    movies, joins = _movie_fields(visit_id, ids)
+    return (*shared_fields(now), *microscope_fields(), *movies), {"sample": with_sample, **joins}
 
 
-def fields(visit_id: int, now: datetime) -> tuple[tuple[Field, ...], Joins]:
-    """The columns of the list, and the joins that some of them stand on."""
-    movies, joins = _movie_fields(visit_id)
-    return (*_microscope_fields(now), *movies), {"sample": with_sample, **joins}
-
+_SUMMED = frozenset({"movies", "values"})
+"""The joins that read images or movies."""
 
 FIELDS = fields(0, datetime(2000, 1, 1))[0]
 """Keys and kinds of the columns, to hold a stranger's wishes against."""
 
 
 def collections(
-    reader: Reader, visit_id: int, asked: Asked, offset: int, limit: int, before: int | None = None
+    reader: Reader, visit_id: int, asked: Asked, offset: int, limit: int, before: Cursor | None = None
 ) -> Page:
     """A page of collections, newest first unless asked otherwise. Four statements.
 
-    ``before``: continue below this id (own order only). ``total`` is None in the list's own order: see ``count``.
+    ``before``: continue below this place (own order only). ``total`` is None in the list's own order: see ``count``.
+    Raises TooMany where a sort or filter would have to sum up too much.
     """
-    listed, joins = ((), {}) if asked.plain else fields(visit_id, datetime.now())
-    page = page_ids(reader, "em", visit_id, listed, joins, asked, offset, limit, before)
+    page = page_ids(reader, "em", visit_id, _columns(visit_id), asked, offset, limit, before, _SUMMED)
     return Page(_rows(reader, visit_id, page.ids), page.total, page.done)
 
 
@@ -187,12 +185,37 @@ def newer(reader: Reader, visit_id: int, after_id: int) -> list[Row]:
 
 
 def changed(reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
-    """The rows of these ids as they are now, in the order of ``ids``; those not of the visit are left out."""
-    return _rows(reader, visit_id, ids)
+    """The rows of these ids as they are now, in the order of ``ids``, without those of other lists. One statement."""
+    listed, joins = _columns(visit_id)(ids)
+    rows = rows_by_id(reader, visit_id, ids, listed, joins, "em")
+    return [_tidied(rows[key]) for key in ids if key in rows]
+
+
+def fits(reader: Reader, visit_id: int, asked: Asked, ids: Sequence[int]) -> list[int]:
+    """Which of these ids the list holds, as it was asked for. One statement."""
+    return fitting(reader, "em", visit_id, _columns(visit_id), asked, ids)
+
+
+def _columns(visit_id: int) -> Columns:
+    now = datetime.now()
+    return lambda ids: fields(visit_id, now, ids)
+
+
+_NOTHING: Row = {**dict.fromkeys(("movies", "corrected", "estimated"), 0), **dict.fromkeys(_VALUES)}
+
+
+def begun(row: Row) -> Row:
+    """The row of a collection of which nothing is known but that it began."""
+    return row | _NOTHING
+
+
+def _tidied(row: Row) -> Row:
+    return tidy(row, *_VALUES)
 
 
 def _rows(reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
-    rows = rows_by_id(reader, visit_id, ids, _microscope_fields(datetime.now()), {"sample": with_sample})
+    listed = (*shared_fields(datetime.now()), *microscope_fields())
+    rows = rows_by_id(reader, visit_id, ids, listed, {"sample": with_sample})
     if not rows:
         return []
     summed = movies_of(reader, visit_id, list(rows))
@@ -201,10 +224,7 @@ def _rows(reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
 
 def movies_of(reader: Reader, visit_id: int, ids: Sequence[int]) -> dict[int, Row]:
     """``movies``, ``corrected``, ``estimated``, ``motion``, ``ctf_resolution``, ``defocus`` by id. Two statements."""
-    found: dict[int, Row] = {
-        key: {"movies": 0, "corrected": 0, "estimated": 0, "motion": None, "ctf_resolution": None, "defocus": None}
-        for key in ids
-    }
+    found: dict[int, Row] = {key: dict(_NOTHING) for key in ids}
     for row in reader.rows(movie_counts(visit_id, ids)):
         found[row.collection_id] |= {"movies": row.movies, "corrected": row.corrected, "estimated": row.estimated}
     for row in reader.rows(select(movie_values(visit_id, ids))):

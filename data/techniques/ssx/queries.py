@@ -15,9 +15,12 @@ from data.reader import Reader
 from data.schema import Collection, EventChain, Group, SSXCollection, SSXResult, Visit
 from data.techniques import experiments, spots
 from data.techniques.collections import (
+    Columns,
+    Cursor,
     Joins,
     Row,
     count_of,
+    fitting,
     newer_ids,
     page_ids,
     rows_by_id,
@@ -136,20 +139,19 @@ def _measured(visit_id: int, ids: Sequence[int] | None = None) -> tuple[tuple[Fi
     return listed, joins
 
 
-def fields(visit_id: int, now: datetime, rule: Rule = PLAIN) -> tuple[tuple[Field, ...], Joins]:
-    """The columns of the list, and the joins that some of them stand on."""
-    best = best_results(visit_id, rule=rule)
-    runs = run_counts(visit_id).subquery("counts")
-    quality = spots.summed(visit_id).subquery("quality")
-    (stated, *others), measured_joins = _measured(visit_id)
-
-    def with_hits(query: Any) -> Any:
-        return measured_joins["rates"](query).outerjoin(quality, quality.c.collection_id == Collection.collection_id)
+def fields(
+    visit_id: int, now: datetime, ids: Sequence[int] | None = None, rule: Rule = PLAIN
+) -> tuple[tuple[Field, ...], Joins]:
+    """The columns of the list, and the joins that some of them stand on; of these collections alone with ``ids``."""
+    best = best_results(visit_id, ids, rule)
+    runs = run_counts(visit_id, ids).subquery("counts")
+    quality = spots.summed(visit_id, ids).subquery("quality")
+    (stated, *others), measured_joins = _measured(visit_id, ids)
 
     listed = (
         *shared_fields(now),
         *_serial_fields(),
-        Field("hit_rate", func.coalesce(stated.expression, quality.c.hit_rate), "number", "hits"),
+        Field("hit_rate", func.coalesce(stated.expression, quality.c.hit_rate), "number", "rates hits"),
         *others,
         *(Field(f"best_{key}", best.c[key], "text", "best") for key in ("pipeline", "space_group")),
         *(Field(f"best_{key}", best.c[key], "number", "best") for key in _MERGE),
@@ -162,26 +164,29 @@ def fields(visit_id: int, now: datetime, rule: Rule = PLAIN) -> tuple[tuple[Fiel
         "sample": with_sample,
         "serial": with_serial,
         **measured_joins,
-        "hits": with_hits,
+        "hits": lambda query: query.outerjoin(quality, quality.c.collection_id == Collection.collection_id),
         "best": lambda query: query.outerjoin(best, best.c.collection_id == Collection.collection_id),
         "runs": lambda query: query.outerjoin(runs, runs.c.collection_id == Collection.collection_id),
     }
     return listed, joins
 
 
+_SUMMED = frozenset({"hits"})
+"""The joins that read images or movies."""
+
 FIELDS = fields(0, datetime(2000, 1, 1))[0]
 """Keys and kinds of the columns, to hold a stranger's wishes against."""
 
 
 def collections(
-    reader: Reader, visit_id: int, asked: Asked, offset: int, limit: int, before: int | None = None
+    reader: Reader, visit_id: int, asked: Asked, offset: int, limit: int, before: Cursor | None = None
 ) -> Page:
     """A page of collections, newest first unless asked otherwise. Five statements.
 
-    ``before``: continue below this id (own order only). ``total`` is None in the list's own order: see ``count``.
+    ``before``: continue below this place (own order only). ``total`` is None in the list's own order: see ``count``.
+    Raises TooMany where a sort or filter would have to sum up too much.
     """
-    listed, joins = ((), {}) if asked.plain else fields(visit_id, datetime.now(), reader.rule)
-    page = page_ids(reader, "ssx", visit_id, listed, joins, asked, offset, limit, before)
+    page = page_ids(reader, "ssx", visit_id, _columns(reader, visit_id), asked, offset, limit, before, _SUMMED)
     return Page(_rows(reader, visit_id, page.ids), page.total, page.done)
 
 
@@ -196,8 +201,39 @@ def newer(reader: Reader, visit_id: int, after_id: int) -> list[Row]:
 
 
 def changed(reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
-    """The rows of these ids as they are now, in the order of ``ids``; those not of the visit are left out."""
-    return _rows(reader, visit_id, ids)
+    """The rows of these ids as they are now, in the order of ``ids``, without those of other lists. One statement."""
+    listed, joins = _columns(reader, visit_id)(ids)
+    rows = rows_by_id(reader, visit_id, ids, listed, joins, "ssx")
+    return [_tidied(rows[key]) for key in ids if key in rows]
+
+
+def fits(reader: Reader, visit_id: int, asked: Asked, ids: Sequence[int]) -> list[int]:
+    """Which of these ids the list holds, as it was asked for. One statement."""
+    return fitting(reader, "ssx", visit_id, _columns(reader, visit_id), asked, ids)
+
+
+def _columns(reader: Reader, visit_id: int) -> Columns:
+    now = datetime.now()
+    return lambda ids: fields(visit_id, now, ids, reader.rule)
+
+
+_NOTHING = {
+    **{key: None for key, _ in _SERIAL},
+    **dict.fromkeys(("hit_rate", "indexing_rate", "crystals")),
+    **{f"best_{key}": None for key in ("pipeline", "space_group", *_MERGE)},
+    **dict.fromkeys(("event_chains", "programs_ok", "programs_failed", "programs_running"), 0),
+}
+
+
+def begun(row: Row) -> Row:
+    """The row of a collection of which nothing is known but that it began."""
+    return row | _NOTHING
+
+
+def _tidied(row: Row) -> Row:
+    for key in ("programs_ok", "programs_failed", "programs_running"):
+        row[key] = int(row[key])
+    return tidy(row, "hit_rate", "indexing_rate", *(f"best_{key}" for key in _MERGE))
 
 
 def _rows(reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
@@ -209,7 +245,7 @@ def _rows(reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
         return []
     add_best(reader, visit_id, rows)
     add_runs(reader, visit_id, rows)
-    unrated = {key: (row["first_image"], row["images"]) for key, row in rows.items() if row["hit_rate"] is None}
+    unrated = [key for key, row in rows.items() if row["hit_rate"] is None]
     quality = spots.summaries(reader, visit_id, unrated)
     for key in unrated:
         rows[key]["hit_rate"] = quality.get(key, {}).get("hit_rate")

@@ -23,6 +23,7 @@ export function render(given) {
   let columns = []
   let problem = null
   let flashing = new Set()
+  let offered = 0 // new rows whose place is not at the top: they come when the list is asked again
 
   // -- the frame
 
@@ -31,7 +32,7 @@ export function render(given) {
   const filterButton = h("button.plain", {type: "button", "aria-pressed": "false", onclick: () => { filtering = !filtering; frame(); if (filtering) head.querySelector(".t-filters input, .t-filters select")?.focus() }}, icon("filter"), h("span", {}, "Filter"))
   const layoutButton = h("button.plain", {type: "button", hidden: !content.cards, onclick: () => change({layout: state.layout === "cards" ? "table" : "cards"})})
   const choose = columnsOf.chooser(content.columns, () => columns, (keys) => change({columns: keys}))
-  const pill = h("button.t-pill", {type: "button", hidden: true, onclick: () => { scroller.scrollTop = 0; admit() }})
+  const pill = h("button.t-pill", {type: "button", hidden: true, onclick: () => { if (offered) return restart(); scroller.scrollTop = 0; admit() }})
   const head = h("div.t-top", {role: "rowgroup"})
   const body = h("div.t-body", {role: "rowgroup"})
   const over = h("div.t-over", {hidden: true})
@@ -181,8 +182,10 @@ export function render(given) {
     const all = rows.answered ? (rows.total !== null || rows.done ? `${number(n)} ${name(n)}` : `more than ${number(rows.end)} ${name(2)}`) : problem ? "Not available" : "Loading…"
     const text = chosen.size ? `${all} · ${number(chosen.size)} selected` : all
     if (count.textContent !== text) count.textContent = text
-    pill.hidden = !rows.pending.length
-    if (rows.pending.length) pill.replaceChildren(`${rows.pending.length} new`, icon("up"))
+    const fresh = rows.pending.length + offered
+    pill.hidden = !fresh
+    if (fresh) pill.replaceChildren(`${number(fresh)} new`, icon("up"))
+    pill.title = offered ? "Read the list again with what is new" : "Show what is new"
     line.hidden = !(stale || asked.size)
     scroller.setAttribute("aria-busy", String(!rows.answered || stale))
     scroller.classList.toggle("t-stale", stale)
@@ -214,6 +217,7 @@ export function render(given) {
   }
   function restart() {
     epoch += 1
+    offered = 0
     asked.clear()
     stale = rows.answered && !problem
     problem = null
@@ -249,6 +253,9 @@ export function render(given) {
         if (scroller.scrollTop <= 2) admit()
         else tally()
         return
+      case "offer":
+        offered = message.count
+        return tally()
       case "remove":
         if (rows.remove(message.keys)) { chosen.drop(message.keys); paint() }
         return tally()
