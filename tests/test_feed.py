@@ -1,6 +1,5 @@
 """What makes a version move, and what does not."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -223,15 +222,6 @@ def test_changes_in_close_succession_are_told_together_and_beginnings_at_once(
     poller.close()
 
 
-def test_a_feed_that_has_forgotten_says_that_anything_may_have_changed(feed: Feed) -> None:
-    with feed.watch(VISIT) as watch:
-        since = watch.version
-        for number in range(150):
-            feed.touch(VISIT, ids=[number])
-        assert watch.changed(since) is None
-        assert watch.changed(watch.version - 2) == {148, 149}
-
-
 def test_two_comments_changed_into_each_other_are_noticed(facility: Facility, feed: Feed, moved: Moved) -> None:
     one, two = facility.collection(comments="good"), facility.collection(comments="weak")
     with feed.watch(VISIT):
@@ -345,41 +335,6 @@ def test_the_facility_as_a_whole_can_be_watched(facility: Facility, feed: Feed, 
     with feed.watch(None):
         assert moved() == {None}
         assert moved() == set()
-
-
-def test_a_visit_watched_anew_never_repeats_a_version(feed: Feed) -> None:
-    first = feed.watch(VISIT)
-    feed.touch(VISIT)
-    seen = {first.version}
-    first.close()
-    with feed.watch(VISIT) as second:
-        assert second.version not in seen
-        seen.add(second.version)
-    assert feed.version(VISIT) == 0
-
-
-def test_a_watch_closed_twice_leaves_the_others_alone(feed: Feed) -> None:
-    one, two = feed.watch(VISIT), feed.watch(VISIT)
-    one.close()
-    one.close()
-    before = two.version
-    feed.touch(VISIT)
-    assert two.version > before
-
-
-def test_watching_from_many_threads_leaves_nothing_behind(feed: Feed) -> None:
-    def watch() -> None:
-        for _ in range(200):
-            with feed.watch(VISIT) as mine:
-                feed.touch(VISIT)
-                assert mine.version > 0
-
-    threads = [threading.Thread(target=watch) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert feed.watched == frozenset()
 
 
 def until(condition: Callable[[], object]) -> None:
