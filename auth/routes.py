@@ -30,16 +30,19 @@ class AuthedHandler(RequestHandler):
 
     ``identity`` is who asks, once ``prepare`` has run. A subclass that overrides ``prepare`` counts
     as ungated; it overrides `prepared` instead. Requests that change something (all but GET, HEAD
-    and OPTIONS) must come from a page of this site.
+    and OPTIONS) must come from a page of this site. ``scripted``: they brought its token as
+    ``X-CSRF``, too, as scripts of ours do.
     """
 
     identity: Identity
+    scripted = False
 
     async def prepare(self) -> None:
         gate = gate_of(self.application)
         if gate is None:
             raise HTTPError(403)
         self.set_header("Cache-Control", "private, no-cache")
+        self.scripted = gate.own_script(self)  # before the gate takes the cookies away
         who = await gate.admit(self)
         if who is None:
             return

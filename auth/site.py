@@ -73,6 +73,12 @@ class Site:
         sent = handler.get_body_argument("csrf", "")
         return len(cookie) == 43 and secrets.compare_digest(cookie.encode(), sent.encode()) and self.own_page(handler)
 
+    def own_script(self, handler: RequestHandler) -> bool:
+        """Whether a script of ours sent it: from a page of this site, and with the token as ``X-CSRF``."""
+        cookie = handler.get_cookie(self.form_cookie) or ""
+        sent = handler.request.headers.get("X-CSRF", "")
+        return len(cookie) == 43 and secrets.compare_digest(cookie.encode(), sent.encode()) and self.own_page(handler)
+
     def own_page(self, handler: RequestHandler) -> bool:
         """Whether a page of this site sent the request (see `auth.origin.from_own_page`)."""
         return from_own_page(handler.request, self._own_origins(handler.request))

@@ -17,6 +17,7 @@ from data.errors import DataError, NotFound
 from data.images.cache import Cache
 from data.images.formats import Unreadable
 from data.images.images import Images
+from data.images.jobs import Jobs, TooMany
 from data.images.placement import Convention
 from data.images.series import Unplaced
 from data.reader import Reader
@@ -67,6 +68,7 @@ class Darkroom:
     images: Images
     kept: Cache[str, Body]
     small: Cache[str, Body]
+    jobs: Jobs
     conventions: Mapping[str, Convention]
     most: int
 
@@ -104,6 +106,8 @@ class PictureHandler(AuthedHandler):
             return self.fail(503, "Files answer late", str(error))
         except Unreadable as error:
             return self.fail(404, error.title if isinstance(error, Unplaced) else "File not usable", str(error))
+        except TooMany as error:
+            return self.fail(503, "Too many jobs", str(error))
         except DataError as error:
             return self.fail(503, problem_of(error).title, str(error))
         except Exception as error:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from app.routes.answers import Body, Darkroom, PictureHandler, named, said
+from app.routes.stacks import begun, named_projection
 from data.core import collection as collections
 from data.images import about, curves, spots
 from data.images.formats import Frame, Unreadable
@@ -87,7 +88,10 @@ class FrameHandler(PictureHandler):
         try:
             return await self.room.lanes.run(images.files.lane(stored), key, work)
         except NotYet:
-            return await self.begun(asked)
+            if asked.last is None:
+                raise
+            wanted = await named_projection(self.room, asked.series, image, asked.last, asked.how, asked.channel)
+            return begun(self, number, wanted)
 
     placed = False
     """Whether the answer depends on the placement of the detector."""
@@ -99,10 +103,6 @@ class FrameHandler(PictureHandler):
     def body(self, asked: Asked, subject: Subject, options: Any, tag: str) -> Body:
         """The answer; runs in a thread. Raises Unreadable, NotYet."""
         raise NotImplementedError
-
-    async def begun(self, asked: Asked) -> Body:
-        """The answer while a projection is computed."""
-        return said({"title": "Not computed", "text": "These images have not been put together."}, status=404)
 
     def placement(self, asked: Asked, frame: Frame) -> Placement:
         """Where the detector stood for a frame."""

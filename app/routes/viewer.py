@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from threading import Thread
 from typing import Any
 
-from app.routes import frames, pictures
+from app.routes import frames, pictures, stacks
 from app.routes.answers import Body, Darkroom
 from app.routes.lanes import Lanes
 from app.services import Services
@@ -12,7 +12,9 @@ from app.settings import Settings, SettingsError, variable
 from data.images import loops, warm
 from data.images.cache import Cache
 from data.images.images import Images
+from data.images.jobs import Jobs
 from data.images.placement import Convention
+from views.problem import problem_of
 
 _MB = 1_000_000
 
@@ -24,18 +26,25 @@ def patterns(services: Services) -> list[tuple[Any, ...]]:
     def cache(megabytes: int) -> Cache[str, Body]:
         return Cache(megabytes * _MB, lambda body: len(body.data))
 
+    images = Images(services.files, projected=chosen.projections_mb * _MB, compressed=chosen.chunks_mb * _MB)
     room = Darkroom(
         services,
         Lanes(chosen.threads, chosen.seconds),
-        Images(services.files, projected=chosen.projections_mb * _MB, compressed=chosen.chunks_mb * _MB),
+        images,
         kept=cache(chosen.cache_mb),
         small=cache(60),
+        jobs=Jobs(images, _words, chosen.jobs, chosen.scheduler),
         conventions=conventions(services.settings),
         most=chosen.most,
     )
     loops.hold_back()
     Thread(target=_prepare, name="compiled loops", daemon=True).start()
-    return [*frames.patterns(room), *pictures.patterns(room)]
+    return [*frames.patterns(room), *stacks.patterns(room), *pictures.patterns(room)]
+
+
+def _words(error: BaseException) -> str:
+    problem = problem_of(error)
+    return f"{problem.text} ({problem.reference})" if problem.reference else problem.text
 
 
 def _prepare() -> None:

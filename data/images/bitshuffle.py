@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from data.images.formats.chunk import Damaged, Rejected
 from data.images.kernels import compiled
-from data.images.planes import fetch, lift, raw, values_of, walk
+from data.images.planes import fetch, lift, odd_of, raw, turn, values_of, walk
 
 _MOST_BLOCK = 1 << 20
 
@@ -140,6 +140,86 @@ def _region_loop(src: Any, starts: Any, each: int, tail: int, s: int, shape: Any
 
 
 _region = compiled(_region_loop)
+
+
+def _fold_loop(
+    src: Any, starts: Any, each: int, tail: int, s: int, pixels: int, summed: bool, total: Any, number: Any
+) -> Any:
+    """All frames of `src` into one, a block of all before the next block; False where one is damaged.
+
+    `summed`: sums into `total` and the valid frames into `number`; else the maximum and one more, 0 where masked.
+    """
+    bits = np.empty(each * s, np.uint8)
+    words = bits.view(np.uint64)
+    turned = np.empty(each // 8, np.uint64)
+    low = turned.view(np.uint8)
+    values = np.empty(each, np.uint32)
+    odd = np.empty(max(1, each // 64), np.uint64)
+    all_set = np.empty(max(1, each // 64), np.uint64)
+    top = np.int64((np.int64(1) << (8 * s)) - 1)
+    frames, ends = starts.shape
+    blocks = ends - 1
+    full = blocks - (1 if tail else 0)
+    raw_pixels = pixels - full * each - tail
+    for block in range(blocks + 1):
+        n = each if block < full else tail if block < blocks else raw_pixels
+        if n == 0:
+            continue
+        start = block * each if block < blocks else pixels - raw_pixels
+        into = total[start : start + n]
+        counted = number[start : start + n] if summed else number
+        for frame in range(frames):
+            at = starts[frame]
+            if block == blocks:
+                for i in range(n):
+                    v = np.uint32(0)
+                    for byte in range(s):
+                        v |= np.uint32(src[at[blocks] + i * s + byte]) << np.uint32(8 * byte)
+                    values[i] = v
+            else:
+                if not fetch(src, at, block, n, s, bits):
+                    return False
+                if n % 64 == 0 and odd_of(words, n, s, odd, all_set) == 0:  # masked is 255 and all else below 32
+                    turn(bits, n, 0, turned)
+                    if summed:
+                        for i in range(n):
+                            into[i] += np.uint64(low[i] if low[i] != 255 else 0)
+                            counted[i] += np.uint32(low[i] != 255)
+                    else:
+                        for i in range(n):
+                            into[i] = max(into[i], np.uint32(np.uint8(low[i] + np.uint8(1))))
+                    continue
+                values_of(bits, n, s, turned, values)
+            for i in range(n):
+                if values[i] != top:
+                    if summed:
+                        into[i] += np.uint64(values[i])
+                        counted[i] += np.uint32(1)
+                    else:
+                        into[i] = max(into[i], np.uint32(values[i] + np.uint32(1)))
+    return True
+
+
+_fold = compiled(_fold_loop)
+
+
+def fold(frames: "list[Packed]", *, summed: bool) -> tuple[NDArray[Any], NDArray[np.uint32]]:
+    """Frames of one shape in one: (maximum and one more, 0 where masked; nothing), or (sum, number of valid frames).
+
+    Raises Damaged.
+    """
+    first = frames[0]
+    if any((frame.shape, frame.itemsize, frame.each) != (first.shape, first.itemsize, first.each) for frame in frames):
+        raise Damaged
+    pixels = first.shape[0] * first.shape[1]
+    total = np.zeros(pixels, np.uint64 if summed else np.uint32)
+    number = np.zeros(pixels if summed else 0, np.uint32)
+    begins = np.cumsum([0, *(len(frame._src) for frame in frames[:-1])])
+    starts = np.stack([frame._starts + begin for frame, begin in zip(frames, begins, strict=True)])
+    src = np.concatenate([frame._src for frame in frames])
+    if not _fold(src, starts, first.each, first._tail, first.itemsize, pixels, summed, total, number):
+        raise Damaged
+    return total.reshape(first.shape), number.reshape(first.shape) if summed else number
 
 
 class Packed:

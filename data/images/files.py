@@ -59,6 +59,8 @@ class Files:
         pairs = [(PurePosixPath(stored).parts, PurePosixPath(here)) for stored, here in mapping]
         self._mapping = sorted(pairs, key=lambda pair: len(pair[0]), reverse=True)
         self._on_missing = on_missing
+        self.spelled = tuple(str(root) for root in roots), tuple(mapping)
+        """Roots and mapping, to make the same in another process."""
 
     def find(self, stored: str | None) -> Located:
         """Locate the file of a stored path. Never raises."""

@@ -79,7 +79,7 @@ class Images:
 
     def __init__(self, files: Files, projected: int = 400_000_000, compressed: int = 128_000_000) -> None:
         self.files = files
-        self._packed: Cache[Shot, _Compressed] = Cache(compressed, lambda kept: kept.packed.nbytes)
+        self._packed: Cache[Shot, Compressed] = Cache(compressed, lambda kept: kept.packed.nbytes)
         self.shelf = Shelf(files.permits, files.supply)
         self.projections: Cache[Projection, Frame] = Cache(projected, lambda f: f.array.nbytes + f.mask.nbytes)
 
@@ -104,17 +104,40 @@ class Images:
             if held is None:
                 raise NotYet
             return held
-        kept = self._compressed(subject)
+        kept = self.compressed(subject)
         if kept is not None:
             array = _sound(subject, kept.packed.array)
             return Frame(array, kept.mask(array), kept.chunk.meta)
         with self.shelf.frames(subject.path, subject.stamp) as frames:
             return frames.read(subject.index, subject.channel)
 
+    def compressed(self, shot: Shot, *, keep: bool = True) -> "Compressed | None":
+        """The compressed bytes of a frame, from memory or from disk; None where it must be decoded otherwise.
+
+        Without ``keep`` they are not kept: a series read through would drive out what people look at.
+        """
+        decoder = bitshuffle()
+        if decoder is None:
+            return None
+        held = self._packed.held(shot)
+        if held is not None:
+            return held
+        # The file is held for the look only, not while its bytes come.
+        with self.shelf.frames(shot.path, shot.stamp) as frames:
+            chunk = frames.chunk(shot.index, shot.channel)
+        if chunk is None:
+            return None
+
+        def read() -> Compressed:
+            packed = decoder.Packed(chunk.read(), chunk.shape, chunk.itemsize)
+            return Compressed(packed, chunk)
+
+        return _sound(shot, lambda: self._packed.get(shot, read) if keep else read())
+
     def picture(self, subject: Subject, longest: int, pooling: Pooling = "max") -> Picture:
         """A frame reduced to at most ``longest`` pixels a side. Raises Unreadable, NotYet."""
         if isinstance(subject, Shot) and pooling == "max":
-            kept = self._compressed(subject)
+            kept = self.compressed(subject)
             if kept is not None:
                 factor = factor_for(kept.chunk.shape, longest)
                 codes = _sound(subject, lambda: kept.packed.pool(factor, table(), kept.chunk.rejected))
@@ -130,7 +153,7 @@ class Images:
 
     def region(self, subject: Subject, x: int, y: int, width: int, height: int) -> Region:
         """The counts of a rectangle, cut at the edges of the frame (it may be empty). Raises Unreadable, NotYet."""
-        if isinstance(subject, Shot) and (kept := self._compressed(subject)) is not None:
+        if isinstance(subject, Shot) and (kept := self.compressed(subject)) is not None:
             packed, (tall, wide) = kept.packed, kept.chunk.shape
             width, height = min(width, max(0, wide - x)), min(height, max(0, tall - y))
             array = _sound(subject, lambda: packed.region(x, y, width, height))
@@ -138,29 +161,11 @@ class Images:
         frame = self.frame(subject)
         return coded(cut(frame, x, y, width, height), x, y, scale_of(frame))
 
-    def _compressed(self, shot: Shot) -> "_Compressed | None":
-        """The compressed bytes of a frame, from memory or from disk; None where they must be decoded otherwise."""
-        decoder = bitshuffle()
-        if decoder is None:
-            return None
-        held = self._packed.held(shot)
-        if held is not None:
-            return held
-        # The file is held for the look only, not while its bytes come.
-        with self.shelf.frames(shot.path, shot.stamp) as frames:
-            chunk = frames.chunk(shot.index, shot.channel)
-        if chunk is None:
-            return None
-
-        def read() -> _Compressed:
-            packed = decoder.Packed(chunk.read(), chunk.shape, chunk.itemsize)
-            return _Compressed(packed, chunk)
-
-        return _sound(shot, lambda: self._packed.get(shot, read))
-
 
 @dataclass(frozen=True, slots=True)
-class _Compressed:
+class Compressed:
+    """A frame as it lies compressed: ``packed`` (`bitshuffle.Packed`) and where it came from."""
+
     packed: Any
     chunk: Chunk
 

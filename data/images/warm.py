@@ -80,6 +80,8 @@ def warm() -> None:
             made.pool(2, reduce.table(), Rejected(array > 150))
             made.pool(2, reduce.table())
             made.region(1, 1, 60, 30)
+            bitshuffle.fold([made, made], summed=True)
+            bitshuffle.fold([made, made], summed=False)
 
 
 def packed(array: NDArray[Any]) -> bytes:

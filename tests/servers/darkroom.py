@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPMessage
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,8 @@ class Person:
         try:
             connection.request(method, path, body, given | {k.replace("_", "-"): v for k, v in headers.items()})
             answer = connection.getresponse()
+            for line in answer.headers.get_all("Set-Cookie") or []:
+                self.browser.cookies |= {name: morsel.value for name, morsel in SimpleCookie(line).items()}
             return Sent(answer.status, answer.headers, answer.read())
         finally:
             connection.close()
