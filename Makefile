@@ -71,8 +71,15 @@ $(NODE)/.made: tests/servers/node/package-lock.json $(VENV)/.made
 	@cd $(NODE) && npm ci --silent --no-audit --no-fund </dev/null
 	@touch $@
 
+# The window of the desktop is large: without it its test is skipped.
+$(VENV)/.desktop: pyproject.toml $(VENV)/.test
+	@$(PIP) install --editable '.[desktop]'
+	@touch $@
+
 # Without the models their tests are skipped, so a registry that cannot be reached stops nothing.
 setup: system $(VENV)/.test
+	@$(MAKE) --no-print-directory $(VENV)/.desktop \
+	  || echo "The desktop's window could not be installed; its test is skipped."
 	@for models in diamond esrf; do \
 	  $(MAKE) --no-print-directory $(MODELS)/.$$models \
 	  || echo "The $$models models could not be installed; the tests that need them are skipped."; done
@@ -86,6 +93,9 @@ system:
 	command -v mariadbd >/dev/null || command -v mysqld >/dev/null || wanted="mariadb-server-core mariadb-client-core"; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
 	  || command -v google-chrome >/dev/null || wanted="$$wanted chromium"; \
+	command -v Xvfb >/dev/null || wanted="$$wanted xvfb"; \
+	for lib in xcb-cursor0:xcb-cursor xcb-icccm4:xcb-icccm xcb-keysyms1:xcb-keysyms egl1:EGL nss3:nss3; do \
+	  ldconfig -p 2>/dev/null | grep -q "lib$${lib#*:}\.so" || wanted="$$wanted lib$${lib%:*}"; done; \
 	command -v nginx >/dev/null || wanted="$$wanted nginx-light"; \
 	command -v haproxy >/dev/null || wanted="$$wanted haproxy"; \
 	command -v slapd >/dev/null || wanted="$$wanted slapd"; \

@@ -14,6 +14,7 @@ from app.settings import Settings, SettingsError, load
 COMMANDS = {
     "demo": "write a simulated facility, if there is none yet, and show it on loopback",
     "serve": "serve the dashboard of a site",
+    "desktop": "show the dashboard in a window of its own, on this computer alone",
     "check": "connect to a site's database and say what works with it",
     "simulate": "add a running collection to a database, as a beamline would",
     "account": "add, disable or change the password of a local account",
@@ -47,6 +48,12 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", help="port to listen on")
     serve.add_argument("--address", help="address to listen on")
     serve.add_argument("--num-procs", type=_count, default=1, metavar="N", help="processes that share the port")
+
+    desktop = made["desktop"]
+    desktop.add_argument("--as", dest="login", metavar="LOGIN", help="whom to sign in, by the login name in ISPyB")
+    desktop.add_argument("--demo", action="store_true", help="show the simulated facility")
+    desktop.add_argument("--dir", type=Path, metavar="FOLDER", help="where the simulated facility is written")
+    desktop.add_argument("--reset", action="store_true", help="write the simulated facility anew")
 
     made["check"].add_argument("--json", action="store_true", help="print the report as JSON")
 

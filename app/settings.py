@@ -228,6 +228,13 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
+class Desktop:
+    """The dashboard in a window of its own."""
+
+    login: str = _setting(kinds.text("a login name"), "Whom `desktop` signs in.", "", "that of the operating system")
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """What goes to the log."""
 
@@ -248,6 +255,7 @@ class Settings:
     access: Access = Access()
     results: Results = Results()
     live: Live = Live()
+    desktop: Desktop = Desktop()
     log: Log = Log()
 
     @property

@@ -17,10 +17,13 @@ DISTRIBUTIONS = {
     "MySQLdb": "mysqlclient",
     "argon2": "argon2-cffi",
     "pyviz_comms": "panel",
+    "webview": "pywebview",
 }
 CONDA_EXTRAS = ("mysql", "mysqlclient", "ldap", "fast", "mx", "export", "radial", "stacks")
 # What conda-forge calls otherwise.
 CONDA_NAMES = {"python-isal": "isal"}
+# The window of the desktop brings a browser engine: only those who ask for it install it.
+PIP_EXTRAS = ("desktop",)
 
 
 def requirements(lines: Iterable[str]) -> dict[str, Requirement]:
@@ -57,7 +60,7 @@ def test_the_versions_installed_here_are_within_the_ranges() -> None:
 
 
 def test_what_the_code_imports_is_declared() -> None:
-    declared = BASE | requirements(line for extra in CONDA_EXTRAS for line in EXTRAS[extra])
+    declared = BASE | requirements(line for extra in (*CONDA_EXTRAS, *PIP_EXTRAS) for line in EXTRAS[extra])
     known = {*sys.stdlib_module_names, *PACKAGES}
     wrong = [
         str(found)

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 from app.faults import set_up_log
 from app.provider_settings import ACCOUNTS_ONLY
 from app.server import gate_for, make
-from app.services import services
+from app.services import Services, services
 from app.settings import Settings, data_directory
 from auth.accounts import add_account
 from auth.gate import DemoPerson
@@ -32,36 +32,22 @@ _BAR = 30
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Write the facility if there is none, then serve it on loopback until stopped."""
     set_up_log("warning")
-    folder = (args.dir or data_directory() / "demo").resolve()
-    made = None if args.reset else facility.open_(folder)
+    made = facility_of(args)
     if made is None:
-        began = time.monotonic()
-        try:
-            made = facility.write(folder, _progress)
-        except (facility.NotOurs, OSError) as error:
-            print(f"\nispyb-lens: {error}", file=sys.stderr)
-            return 1
-        print(f"\rThe facility is written: {time.monotonic() - began:.0f} s, {folder}{' ' * 30}", flush=True)
+        return 1
     port = _free_port(settings.server.port, chosen=args.port is not None)
     if port is None:
         print(f"ispyb-lens: port {settings.server.port} is taken; choose another with --port", file=sys.stderr)
         return 1
+    settings = settings_of(settings, made)
     settings = dataclasses.replace(
         settings,
-        site=dataclasses.replace(settings.site, name="ISPyB Lens", demo=True),
-        database=dataclasses.replace(settings.database, url=make_url(made.url), replica_url=None),
-        store=dataclasses.replace(settings.store, url=make_url(f"sqlite:///{folder / 'lens.sqlite'}")),
         server=dataclasses.replace(
             settings.server, address="127.0.0.1", port=port, prefix="", public_url="", certificate="", key=""
         ),
-        login=dataclasses.replace(settings.login, providers=ACCOUNTS_ONLY),
-        access=dataclasses.replace(
-            settings.access, beamline_groups=made.rights.beamlines, everything=tuple(sorted(made.rights.everything))
-        ),
     )
-    shared = services(settings, Files(made.roots, made.mapping, made.on_missing))
+    shared = services_of(settings, made)
     people = [DemoPerson(p.login, p.password, f"{p.name}, {p.who}: {p.sees}") for p in made.people]
-    _accounts(shared.store, made.people)
     gate = gate_for(shared, people)
     server = make(shared, gate)
     address = f"http://127.0.0.1:{port}/"
@@ -77,6 +63,43 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         gate.stop()
         shared.close()
     return 0
+
+
+def facility_of(args: argparse.Namespace) -> facility.Facility | None:
+    """The facility in ``args.dir``, written if there is none; None, and said, where that fails."""
+    folder = (args.dir or data_directory() / "demo").resolve()
+    made = None if args.reset else facility.open_(folder)
+    if made is not None:
+        return made
+    began = time.monotonic()
+    try:
+        made = facility.write(folder, _progress)
+    except (facility.NotOurs, OSError) as error:
+        print(f"\nispyb-lens: {error}", file=sys.stderr)
+        return None
+    print(f"\rThe facility is written: {time.monotonic() - began:.0f} s, {folder}{' ' * 30}", flush=True)
+    return made
+
+
+def settings_of(settings: Settings, made: facility.Facility) -> Settings:
+    """``settings`` with the facility's database, rights and accounts."""
+    return dataclasses.replace(
+        settings,
+        site=dataclasses.replace(settings.site, name="ISPyB Lens", demo=True),
+        database=dataclasses.replace(settings.database, url=make_url(made.url), replica_url=None),
+        store=dataclasses.replace(settings.store, url=make_url(f"sqlite:///{made.directory / 'lens.sqlite'}")),
+        login=dataclasses.replace(settings.login, providers=ACCOUNTS_ONLY),
+        access=dataclasses.replace(
+            settings.access, beamline_groups=made.rights.beamlines, everything=tuple(sorted(made.rights.everything))
+        ),
+    )
+
+
+def services_of(settings: Settings, made: facility.Facility) -> Services:
+    """What a process shares that shows the facility, with its people's accounts."""
+    shared = services(settings, Files(made.roots, made.mapping, made.on_missing))
+    _accounts(shared.store, made.people)
+    return shared
 
 
 def _accounts(store: Store, people: Iterable[Somebody]) -> None:
