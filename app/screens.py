@@ -11,6 +11,9 @@ from views.core.proposals import Proposals
 from views.core.visit import VisitView
 from views.page import Views
 from views.place import Place
+from views.techniques.mx_processing import ProcessingView
+from views.techniques.mx_results import ResultsView
+from views.techniques.mx_table1 import Table1View
 
 VIEWS: Views = {
     "home": Home,
@@ -19,6 +22,9 @@ VIEWS: Views = {
     "visit": VisitView,
     "collection": CollectionView,
     "image": ImageView,
+    "processing": ProcessingView,
+    "results": ResultsView,
+    "table1": Table1View,
 }
 
 

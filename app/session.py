@@ -38,6 +38,7 @@ def open_session(shared: Services) -> Shell:
         last_here=_last_here(shared, identity),
         shared=shared.shared,
         files=shared.files,
+        choices=shared.source.choices,
     )
     shell = Shell(
         on_go=lambda search, pop: page.followed(search, pop),

@@ -1,6 +1,6 @@
 """What every view of one browser works with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -69,6 +69,7 @@ class Desk:
     last_here: datetime | None = None
     shared: Shared = field(default_factory=Shared)
     files: Files = field(default_factory=lambda: Files(()))
+    choices: Mapping[str, str] = field(default_factory=dict)
     head: Callable[[str, Sequence[Crumb]], None] = lambda title, crumbs: None
     relist: Callable[[ListPlace], None] = lambda listing: None
     redraw: Callable[[], None] = lambda: None

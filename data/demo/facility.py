@@ -24,7 +24,7 @@ from data.scope import Rights
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 _DATABASE, _FILES, _INDEX, _CARD = "ispyb.sqlite", "files", "files.sqlite", "facility.json"
 # Collections of each visit that runs now, newest first, whose snapshots are drawn at once.
 _SHOTS = 10

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from data.demo import render
+from data.demo.curves import curves
 from data.demo.drawing import at_image, recipe_of
 from data.demo.plan import Plan, Shown
 from data.demo.recipe import Recipe
@@ -127,6 +128,10 @@ def _picture(path: Path, what: dict[str, Any]) -> bool:
     if what["kind"] == "drift":
         with whole(path) as name:
             name.write_text(_drift(what), encoding="utf-8")
+        return True
+    if what["kind"] == "curves":
+        with whole(path) as name:
+            name.write_text(curves(what), encoding="utf-8")
         return True
     render.ensure(Recipe(file=path.name, **what), path.parent)
     return True

@@ -5,6 +5,7 @@ from random import Random
 
 from data.demo import em, mx, ssx
 from data.demo.beamlines import CAMERAS
+from data.demo.curves import add_curves
 from data.demo.people import PlannedVisit, write_people, write_proposals, write_visits
 from data.demo.plan import Plan
 from data.demo.shipments import write_shipments
@@ -52,6 +53,7 @@ def tell(anchor: date, seed: int = SEED) -> Plan:
                 ssx.write_visit(plan, visit, mine, midnight)
             case "em":
                 em.write_visit(plan, visit, mine, midnight)
+    add_curves(plan)
     return plan
 
 

@@ -198,6 +198,7 @@ class CollectionView:
         self._head.set(
             [
                 b.heading(f"{title}{run}", 1, detail, [status_badge(row.get("status"), row.get("run_status"))]),
+                *self._tabs(answer, technique.key),
                 b.tiles(_tiles(answer, technique.key)),
                 *([b.text(row["comments"], quiet=True)] if row.get("comments") else []),
             ]
@@ -225,6 +226,16 @@ class CollectionView:
             self._plot.show(series["image"], series["spots"], series["resolution"])
         self._results.reload()
         self._facts.set([b.heading("Parameters", 2), *technique.describe(row)])
+
+    def _tabs(self, answer: Answer, technique: str) -> list[Block]:
+        if technique != "mx":
+            return []
+        key, link, count = answer.collection["id"], self._desk.link, len(answer.processings)
+        tabs = [
+            b.tab("collection", "Collection", link(places.collection(key)), None, True),
+            b.tab("processing", "Processing", link(places.processing(key)), count),
+        ]
+        return [b.tabs(tabs, "Views of the collection")]
 
     def _crumbs(self, row: Row) -> None:
         proposal, visit = row.get("proposal"), row.get("visit_number")

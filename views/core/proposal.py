@@ -155,6 +155,7 @@ class ProposalView:
                     ],
                     "Parts of the proposal",
                 ),
+                b.links([("Results of all visits: compare, plot, choose the best", desk.link(places.results(name)))]),
             ]
         )
         listing = self._place.listing

@@ -184,6 +184,9 @@ class VisitView:
                     "Techniques",
                 )
             )
+        if answer.techniques.get("mx"):
+            to = desk.link(places.results(place.proposal or "", place.visit))
+            blocks.append(b.links([("Results: compare, plot, choose the best", to)]))
         self._head.set(blocks)
         self._show_list(key)
 

@@ -213,6 +213,16 @@ def actions(items: Sequence[Item]) -> Block:
     return _block("actions", items=list(items))
 
 
+def links(items: Sequence[tuple[str, str]], title: str | None = None) -> Block:
+    """A row of links: words and address."""
+    return _block("links", items=[{"text": words, "link": address} for words, address in items], title=title)
+
+
+def copied(words: str, title: str | None = None, label: str = "Copy") -> Block:
+    """Plain text in a fixed-width face, with a button that copies it."""
+    return _block("copied", text=words, title=title, label=label)
+
+
 class Blocks(Part):
     """Draws blocks. A block that did not change keeps its place in the page, with focus and what
     was opened in it.

@@ -92,6 +92,7 @@ class Table(Part):
     ``fail``; ``on_open(key)``; ``on_select(keys)``; ``on_state(TableState)``. ``key`` names the
     row's identity; a row's ``_link`` is its address. ``noun`` is one and many of what is listed.
     ``height`` in pixels, or 0 for the rest of the window. ``tools`` false leaves out search, filters and chooser.
+    ``away``: address of the files that the list may be taken away as, without ending and query; see ``take_away``.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Table(Part):
         page: int = 100,
         height: int = 0,
         tools: bool = True,
+        away: str = "",
         **params: Any,
     ) -> None:
         super().__init__(**params)
@@ -127,6 +129,8 @@ class Table(Part):
             "page": min(page, MOST_ROWS),
             "tall": height,
             "tools": tools,
+            "away": away,
+            "about": "",
         }
         self._state = self._allowed(state or TableState())
 
@@ -188,6 +192,12 @@ class Table(Part):
         if state != self._state:
             self._state = state
             self._tell("state", state=asdict(state))
+
+    def take_away(self, about: str) -> None:
+        """What the list is about, as a query string: the files hold what the browser sees, read anew for who asks."""
+        if about != self._given["about"]:
+            self._given["about"] = about
+            self._tell("about", about=about)
 
     def _send(self, kind: str, **data: Any) -> None:
         # Rows are no part of the content: a browser that missed them asks again. The version stays.

@@ -68,6 +68,8 @@ def reduced(cell: Sequence[float], space_group: str | None) -> tuple[float, ...]
         raise NotInstalled from error
     if len(cell) != 6 or any(value is None or not 0 < value < 10_000 for value in cell):
         return None
+    if any(angle >= 180 for angle in cell[3:]):
+        return None
     unit = gemmi.UnitCell(*cell)
     if not unit.is_crystal() or not np.isfinite(unit.volume) or unit.volume < 1:
         return None

@@ -45,6 +45,12 @@ const DRAWN = {
     h("span.track", {}, toned(h("span.fill", {style: {width: `${Math.round(1000 * (item.share || 0)) / 10}%`}}), item.tone)), h("span.bar-text", {}, item.text))))),
   actions: (b, tell) => h("div.actions", {}, list(b.items).map((item) =>
     toned(h("button", {type: "button", onclick: () => tell({type: "action", name: item.name, value: item.value ?? ""})}, item.label), item.tone))),
+  links: (b) => titled(b, h("div.links", {}, list(b.items).map((item) => link("a", item.link, {}, item.text)))),
+  copied: (b) => {
+    const done = h("span.quiet", {role: "status"})
+    const copy = () => navigator.clipboard?.writeText(b.text).then(() => { done.textContent = "Copied" }, () => { done.textContent = "Select the text and copy it" })
+    return titled(b, h("div.copied", {}, h("pre", {tabindex: "0"}, b.text), h("span.badges", {}, h("button", {type: "button", onclick: copy}, b.label), done)))
+  },
   tree: (b, tell, kept) => tree(b, kept),
 }
 

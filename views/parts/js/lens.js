@@ -2,8 +2,8 @@
 // The others are loaded beside it with the same version in their address, so that a browser may keep them for ever.
 const query = new URL(import.meta.url).search
 const beside = (name) => import(`../../_js/js/${name}.js${query}`)
-const [, shell, blocks, table, frame] = await Promise.all(
-  ["dom", "shell", "blocks", "table", "frame"].map(beside),
+const [, shell, blocks, table, frame, matrix, choices, scatter] = await Promise.all(
+  ["dom", "shell", "blocks", "table", "frame", "matrix", "choices", "scatter"].map(beside),
 )
 
 const part = (render) => ({render})
@@ -13,4 +13,7 @@ export default {
   Blocks: part(blocks.render),
   Table: part(table.render),
   FramePane: part(frame.render),
+  Matrix: part(matrix.render),
+  Choices: part(choices.render),
+  Scatter: part(scatter.render),
 }

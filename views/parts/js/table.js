@@ -32,13 +32,14 @@ export function render(given) {
   const filterButton = h("button.plain", {type: "button", "aria-pressed": "false", onclick: () => { filtering = !filtering; frame(); if (filtering) head.querySelector(".t-filters input, .t-filters select")?.focus() }}, icon("filter"), h("span", {}, "Filter"))
   const layoutButton = h("button.plain", {type: "button", hidden: !content.cards, onclick: () => change({layout: state.layout === "cards" ? "table" : "cards"})})
   const choose = columnsOf.chooser(content.columns, () => columns, (keys) => change({columns: keys}))
+  const away = takeAway(content, () => state)
   const pill = h("button.t-pill", {type: "button", hidden: true, onclick: () => { if (offered) return restart(); scroller.scrollTop = 0; admit() }})
   const head = h("div.t-top", {role: "rowgroup"})
   const body = h("div.t-body", {role: "rowgroup"})
   const over = h("div.t-over", {hidden: true})
   const scroller = h("div.t-scroll", {tabindex: "0", role: "grid", "aria-multiselectable": "true", "aria-label": content.label}, head, body)
   const line = h("div.t-line", {hidden: true})
-  el.append(h("div.listing", {}, h("div.t-bar", {hidden: content.tools === false}, h("label.t-find", {}, icon("search"), finder), count, h("span.gap"), filterButton, choose, layoutButton), h("div.t-frame", {}, line, scroller, pill, over)))
+  el.append(h("div.listing", {}, h("div.t-bar", {hidden: content.tools === false}, h("label.t-find", {}, icon("search"), finder), count, h("span.gap"), filterButton, choose, away, layoutButton), h("div.t-frame", {}, line, scroller, pill, over)))
   let filtering = Object.keys(state.filters ?? {}).length > 0
   finder.value = state.search ?? ""
 
@@ -271,6 +272,9 @@ export function render(given) {
         return
       case "reload":
         return message.keep && rows.answered && !stale ? again() : anew()
+      case "about":
+        content.about = message.about
+        return
       case "state":
       case "all":
         finder.value = message.state.search ?? ""
@@ -357,16 +361,35 @@ export function render(given) {
   })
   const resized = new ResizeObserver(framed(fit))
   resized.observe(el)
-  const away = (event) => { if (choose.open && !event.composedPath().includes(choose)) choose.open = false }
-  document.addEventListener("pointerdown", away)
+  const outside = (event) => { for (const menu of [choose, away]) if (menu.open && !event.composedPath().includes(menu)) menu.open = false }
+  document.addEventListener("pointerdown", outside)
   const onresize = framed(fit)
   addEventListener("resize", onresize)
   gone(() => {
     resized.disconnect()
     removeEventListener("resize", onresize)
-    document.removeEventListener("pointerdown", away)
+    document.removeEventListener("pointerdown", outside)
   })
 
   frame()
   if (!asked.size) queueMicrotask(() => asked.size || ask(0))
+}
+
+const FORMS = [["csv", "CSV"], ["xlsx", "Excel"], ["parquet", "Parquet"], ["py", "Notebook snippet"]]
+
+/** The menu that takes the list away as a file, filtered and sorted as it stands. */
+function takeAway(content, state) {
+  const box = h("details.t-away", {hidden: !content.away})
+  const address = (form) => {
+    const {sort, descending, search, filters} = state()
+    const query = new URLSearchParams(content.about)
+    if (sort) query.set("sort", (descending ? "-" : "") + sort)
+    if (search) query.set("q", search)
+    for (const [key, text] of Object.entries(filters ?? {})) query.set(`f.${key}`, text)
+    return `${content.away}.${form}?${query}`
+  }
+  const menu = h("div.menu")
+  box.append(h("summary", {title: "Take this list away as a file"}, icon("down"), h("span", {}, "Export")), menu)
+  box.addEventListener("toggle", () => box.open && menu.replaceChildren(...FORMS.map(([form, words]) => h("a", {href: address(form), download: ""}, words))))
+  return box
 }
