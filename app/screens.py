@@ -11,6 +11,7 @@ from views.core.proposals import Proposals
 from views.core.visit import VisitView
 from views.page import Views
 from views.place import Place
+from views.techniques.mx_cells import CellsView
 from views.techniques.mx_processing import ProcessingView
 from views.techniques.mx_results import ResultsView
 from views.techniques.mx_table1 import Table1View
@@ -24,6 +25,7 @@ VIEWS: Views = {
     "image": ImageView,
     "processing": ProcessingView,
     "results": ResultsView,
+    "cells": CellsView,
     "table1": Table1View,
 }
 
