@@ -17,7 +17,7 @@ COMMANDS = {
     "desktop": "show the dashboard in a window of its own, on this computer alone",
     "check": "connect to a site's database and say what works with it",
     "simulate": "add a running collection to a database, as a beamline would",
-    "account": "add, disable or change the password of a local account",
+    "account": "add, list, disable, enable or change the password of local accounts",
 }
 
 # Options that overrule a setting.
@@ -70,13 +70,18 @@ def parser() -> argparse.ArgumentParser:
     for name, text in (
         ("add", "add a person who signs in with a password"),
         ("disable", "let a person no longer sign in, and end their login sessions"),
-        ("password", "set another password"),
+        ("enable", "let a person sign in again"),
+        ("password", "set another password, which also lets the person sign in again"),
+        ("list", "list all accounts"),
     ):
-        action = actions.add_parser(name, help=text)
-        action.add_argument("login", help="as in ISPyB's Person.login")
+        action = actions.add_parser(name, help=text, description=text.capitalize() + ".")
+        if name == "list":
+            continue
+        action.add_argument("login", help="as in ISPyB's Person.login; of a proposal its name, such as mx415")
+        action.add_argument("--proposal", action="store_true", help="the account of a proposal, not of a person")
         if name == "add":
             action.add_argument("--name", default="", help="the name shown on the page")
-        if name != "disable":
+        if name in ("add", "password"):
             action.add_argument(
                 "--password-stdin",
                 action="store_true",

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from app import kinds
 from app.kinds import Kind
+from auth.identity import Principal
 from auth.origin import is_loopback
 from auth.providers import Misconfigured, Provider
 from auth.store import Store
@@ -120,7 +121,8 @@ def _unusable_ca(path: str) -> str:
 def _accounts(given: ProviderSettings, store: Store) -> Provider:
     from auth.providers.accounts import LocalAccounts
 
-    return LocalAccounts(store, label=given.label)
+    kind: Principal = "proposal" if given.kind == "proposals" else "person"
+    return LocalAccounts(store, label=given.label, kind=kind)
 
 
 _LDAP: Final = (
@@ -250,6 +252,7 @@ def _oidc_mistakes(values: Mapping[str, Any], public: bool) -> Iterator[tuple[st
 KINDS: Final[Mapping[str, ProviderKind]] = {
     "accounts": ProviderKind("Local account", (), _accounts, trusted_logins=True, own_key=True),
     "ldap": ProviderKind("Directory", _LDAP, _ldap, _ldap_mistakes, needs="pip install 'ispyb-lens[ldap]'"),
+    "proposals": ProviderKind("Proposal account", (), _accounts, trusted_logins=True, own_key=True),
     "oidc": ProviderKind("Single sign-on", _OIDC, _oidc, _oidc_mistakes),
 }
 

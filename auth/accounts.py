@@ -1,16 +1,19 @@
-"""Local accounts, as an administrator keeps them from the command line.
+"""Local accounts of people and of proposals, as an administrator keeps them from the command line.
 
 Disabling an account or changing its password ends its login sessions.
 """
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 
 from auth import passwords
+from auth.identity import Principal
 from auth.records import Account
 from auth.store import Store
 
-PROVIDER: Final = "accounts"
+#: The provider of each kind of account, as identities name it.
+PROVIDERS: Final[Mapping[Principal, str]] = {"person": "accounts", "proposal": "proposals"}
 _LONGEST: Final = 64
 
 
@@ -23,7 +26,7 @@ def folded(login: str) -> str:
     return unicodedata.normalize("NFKC", login).strip().casefold()
 
 
-def add_account(store: Store, login: str, password: str, name: str) -> None:
+def add_account(store: Store, login: str, password: str, name: str, kind: Principal = "person") -> None:
     """Make a local account. Raises `AccountError`."""
     login = login.strip()
     if not login or len(login) > _LONGEST or not login.isprintable():
@@ -34,28 +37,50 @@ def add_account(store: Store, login: str, password: str, name: str) -> None:
         name=" ".join(name.split()) or login,
         password_hash=_hashed(password),
         disabled=False,
+        kind=kind,
     )
     if not store.add_account(account):
-        raise AccountError(f"There is an account {login!r} already. Set its password, or choose another name.")
-    store.record("account", login=login, detail="added")
+        raise AccountError(f"There is {_called(login, kind)} already. Set its password, or choose another name.")
+    store.record("account", login=login, detail=_detail("added", kind))
 
 
-def set_password(store: Store, login: str, password: str) -> None:
+def set_password(store: Store, login: str, password: str, kind: Principal = "person") -> None:
     """Give an account a new password; it is enabled by that. Raises `AccountError`."""
-    key = folded(login)
-    if not store.change_account(key, password_hash=_hashed(password), disabled=False):
-        raise _unknown(login)
-    store.revoke_person(PROVIDER, key, "password changed")
-    store.record("account", login=login, detail="password changed")
+    _change(store, login, kind, "password changed", password_hash=_hashed(password), disabled=False)
 
 
-def disable_account(store: Store, login: str) -> None:
+def disable_account(store: Store, login: str, kind: Principal = "person") -> None:
     """Let an account sign in no more. Raises `AccountError`."""
+    _change(store, login, kind, "account disabled", disabled=True)
+
+
+def enable_account(store: Store, login: str, kind: Principal = "person") -> None:
+    """Let an account sign in again, with the password that it had. Raises `AccountError`."""
+    _change(store, login, kind, "account enabled", disabled=False)
+
+
+def _change(
+    store: Store,
+    login: str,
+    kind: Principal,
+    what: str,
+    *,
+    password_hash: str | None = None,
+    disabled: bool | None = None,
+) -> None:
     key = folded(login)
-    if not store.change_account(key, disabled=True):
-        raise _unknown(login)
-    store.revoke_person(PROVIDER, key, "account disabled")
-    store.record("account", login=login, detail="disabled")
+    if not store.change_account(key, kind, password_hash=password_hash, disabled=disabled):
+        raise AccountError(f"There is no {_called(login, kind).removeprefix('an ').removeprefix('a ')}.")
+    store.revoke_person(PROVIDERS[kind], key, what)
+    store.record("account", login=login, detail=_detail(what.removeprefix("account "), kind))
+
+
+def _called(login: str, kind: Principal) -> str:
+    return f"an account {login!r}" if kind == "person" else f"a proposal account {login!r}"
+
+
+def _detail(what: str, kind: Principal) -> str:
+    return what if kind == "person" else f"{what}, of a proposal"
 
 
 def _hashed(password: str) -> str:
@@ -64,7 +89,3 @@ def _hashed(password: str) -> str:
             f"A password has {passwords.SHORTEST} to {passwords.LONGEST} characters; this one has {len(password)}."
         )
     return passwords.hashed(password)
-
-
-def _unknown(login: str) -> AccountError:
-    return AccountError(f"There is no account {login!r}.")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from auth.identity import Identity
+from auth.identity import Identity, Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,14 @@ class ProviderSession:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A local account. ``folded`` is the name by which accounts are told apart."""
+    """A local account, of a person or of a proposal. ``folded`` is the name by which those of a kind are told apart."""
 
     folded: str
     login: str
     name: str
     password_hash: str = field(repr=False)
     disabled: bool
+    kind: Principal = "person"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.sql import ColumnElement
@@ -19,7 +19,7 @@ from sqlalchemy.sql import ColumnElement
 from auth.database import digest as digest
 from auth.database import forget_in_children, opened, put, reading
 from auth.flows import Flows
-from auth.identity import Identity, identity_from, identity_text
+from auth.identity import Identity, Principal, identity_from, identity_text
 from auth.records import Account, AuditRow, Limit, LoginSession, ProviderSession, TrailFilter
 from auth.sign_ins import SignIns
 from auth.tables import (
@@ -27,6 +27,7 @@ from auth.tables import (
     LAST_SEEN,
     LOGIN_SESSION,
     METADATA,
+    PROPOSAL_ACCOUNT,
     SIGN_IN_TOKEN,
     THROTTLE,
 )
@@ -41,6 +42,8 @@ _FORGET: Final = 900.0
 _LONGEST_WAIT: Final = 300.0
 # Rows of ended login sessions are kept this long, for whoever asks what happened.
 _KEEP_ENDED: Final = 7 * 86400.0
+
+_ACCOUNTS: Final[dict[Principal, Table]] = {"person": ACCOUNT, "proposal": PROPOSAL_ACCOUNT}
 
 # Built once: every request asks it.
 _LOOK_UP: Final = select(
@@ -264,31 +267,41 @@ class Store:
 
     # -- local accounts ---------------------------------------------------------------------
 
-    def account(self, folded: str) -> Account | None:
-        """The account of that folded login name."""
-        columns = ACCOUNT.c
-        query = select(columns.folded, columns.login, columns.name, columns.password_hash, columns.disabled).where(
-            columns.folded == folded
-        )
+    def account(self, folded: str, kind: Principal = "person") -> Account | None:
+        """The account of that kind and folded login name."""
+        return next(iter(self._accounts(kind, _ACCOUNTS[kind].c.folded == folded)), None)
+
+    def accounts(self) -> list[Account]:
+        """All accounts: those of people by name, then those of proposals."""
+        return [account for kind in _ACCOUNTS for account in self._accounts(kind)]
+
+    def _accounts(self, kind: Principal, *which: ColumnElement[bool]) -> list[Account]:
+        columns = _ACCOUNTS[kind].c
+        query = select(columns.folded, columns.login, columns.name, columns.password_hash, columns.disabled)
         with self._reading() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else Account(*row)
+            rows = connection.execute(query.where(*which).order_by(columns.folded))
+            return [Account(*row, kind=kind) for row in rows]
 
     def add_account(self, account: Account) -> bool:
-        """Keep a new account; False where one of that name exists."""
+        """Keep a new account; False where one of that kind and name exists."""
+        values = {**asdict(account), "created": self._clock()}
+        del values["kind"]
         try:
             with self._writing() as connection:
-                connection.execute(insert(ACCOUNT).values(**asdict(account), created=self._clock()))
+                connection.execute(insert(_ACCOUNTS[account.kind]).values(**values))
         except IntegrityError:
             return False
         return True
 
-    def change_account(self, folded: str, *, password_hash: str | None = None, disabled: bool | None = None) -> bool:
+    def change_account(
+        self, folded: str, kind: Principal = "person", *, password_hash: str | None = None, disabled: bool | None = None
+    ) -> bool:
         """Change what is given; False where there is no such account."""
         given = {"password_hash": password_hash, "disabled": disabled}
         values = {name: value for name, value in given.items() if value is not None}
+        table = _ACCOUNTS[kind]
         with self._writing() as connection:
-            changed = connection.execute(update(ACCOUNT).where(ACCOUNT.c.folded == folded).values(**values))
+            changed = connection.execute(update(table).where(table.c.folded == folded).values(**values))
             return bool(changed.rowcount)
 
     # -- sign-in links ----------------------------------------------------------------------

@@ -46,17 +46,24 @@ AUDIT: Final = Table(
     Column("detail", String(1000), nullable=False),
 )
 
+
 # `folded` is the login name as names are compared; `login` is as it was given.
-ACCOUNT: Final = Table(
-    "auth_account",
-    METADATA,
-    Column("folded", String(255), primary_key=True),
-    Column("login", String(255), nullable=False),
-    Column("name", String(255), nullable=False),
-    Column("password_hash", String(255), nullable=False),
-    Column("created", Double, nullable=False),
-    Column("disabled", Boolean, nullable=False),
-)
+def _accounts(name: str) -> Table:
+    return Table(
+        name,
+        METADATA,
+        Column("folded", String(255), primary_key=True),
+        Column("login", String(255), nullable=False),
+        Column("name", String(255), nullable=False),
+        Column("password_hash", String(255), nullable=False),
+        Column("created", Double, nullable=False),
+        Column("disabled", Boolean, nullable=False),
+    )
+
+
+# Apart, because a person and a proposal may have one name.
+ACCOUNT: Final = _accounts("auth_account")
+PROPOSAL_ACCOUNT: Final = _accounts("auth_proposal_account")
 
 SIGN_IN_TOKEN: Final = Table(
     "auth_token",

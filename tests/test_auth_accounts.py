@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from auth import passwords
-from auth.accounts import AccountError, add_account, disable_account, folded, set_password
+from auth.accounts import AccountError, add_account, disable_account, enable_account, folded, set_password
 from auth.identity import Identity
 from auth.providers import ProviderUnavailable
 from auth.providers.accounts import LocalAccounts
@@ -86,6 +86,38 @@ def test_a_new_password_replaces_the_old_and_ends_login_sessions(store: Store) -
     assert provider.authenticate("alice", PASSWORD) is None
     assert provider.authenticate("alice", "another one") is not None
     assert store.look_up(session_id) is None
+
+
+def test_an_account_that_is_enabled_again_signs_in_with_its_password(store: Store) -> None:
+    disable_account(store, "alice")
+    enable_account(store, "Alice")
+    assert LocalAccounts(store).authenticate("alice", PASSWORD) is not None
+
+
+def test_a_person_and_a_proposal_of_one_name_are_two_accounts(store: Store) -> None:
+    add_account(store, "alice", "of the proposal", "", kind="proposal")
+    people, proposals = LocalAccounts(store), LocalAccounts(store, kind="proposal")
+    found = proposals.authenticate("ALICE", "of the proposal")
+    assert found == Identity("proposals", "alice", "alice", "alice", kind="proposal")
+    assert proposals.authenticate("alice", PASSWORD) is None
+    assert people.authenticate("alice", "of the proposal") is None
+    session = store.begin(found)
+    disable_account(store, "alice")
+    assert store.look_up(session) is not None, "that was the person"
+    assert [(one.kind, one.login, one.disabled) for one in store.accounts()] == [
+        ("person", "Alice", True),
+        ("proposal", "alice", False),
+    ]
+    disable_account(store, "alice", kind="proposal")
+    assert store.look_up(session) is None
+    assert proposals.authenticate("alice", "of the proposal") is None
+
+
+def test_the_session_of_a_proposal_remembers_that_it_is_one(store: Store) -> None:
+    identity = Identity("proposals", "mx415", "mx415", "mx415", kind="proposal")
+    session = store.look_up(store.begin(identity))
+    assert session is not None
+    assert session.identity == identity
 
 
 def test_an_outdated_hash_is_renewed_at_sign_in(store: Store) -> None:

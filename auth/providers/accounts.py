@@ -1,36 +1,44 @@
-"""Signing in with an account of the dashboard's own database."""
+"""Signing in with an account of the dashboard's own database, of a person or of a proposal."""
 
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from auth import passwords
-from auth.accounts import PROVIDER, folded
-from auth.identity import Identity
+from auth.accounts import PROVIDERS, folded
+from auth.identity import Identity, Principal
 from auth.providers import ProviderUnavailable
 from auth.store import Store
 
 
 class LocalAccounts:
-    """The accounts in ``store`` (a `auth.providers.PasswordProvider`)."""
+    """The accounts of one kind in ``store`` (a `auth.providers.PasswordProvider`)."""
 
-    key: Final = PROVIDER
     trusted_logins: Final = True  # an administrator gives out the names
 
-    def __init__(self, store: Store, *, label: str = "Local account") -> None:
+    def __init__(self, store: Store, *, label: str = "Local account", kind: Principal = "person") -> None:
+        self.key: Final = PROVIDERS[kind]
         self.label: Final = label
-        self._store = store
+        self._kind, self._store = kind, store
 
     def authenticate(self, login: str, password: str) -> Identity | None:
         """The account's identity when it exists, is enabled and the password is right."""
         try:
-            account = self._store.account(folded(login))
+            account = self._store.account(folded(login), self._kind)
             usable = account is not None and not account.disabled
             right = passwords.matches(account.password_hash if account is not None and usable else None, password)
             if account is None or not right:
                 return None
             if passwords.outdated(account.password_hash):
-                self._store.change_account(account.folded, password_hash=passwords.hashed(password))
+                self._store.change_account(account.folded, self._kind, password_hash=passwords.hashed(password))
         except SQLAlchemyError as error:
             raise ProviderUnavailable from error
-        return Identity(provider=self.key, subject=account.folded, login=account.login, name=account.name)
+        return Identity(self.key, account.folded, account.login, account.name, kind=self._kind)
+
+    def check(self) -> str:
+        """How many may sign in. Raises `ProviderUnavailable`."""
+        try:
+            usable = sum(not account.disabled for account in self._store.accounts() if account.kind == self._kind)
+        except SQLAlchemyError as error:
+            raise ProviderUnavailable("the dashboard's own database cannot be read") from error
+        return f"{usable} account{'' if usable == 1 else 's'} may sign in"
