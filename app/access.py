@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from auth.identity import Identity
 from data.reader import Reader
-from data.scope import Rights, Scope, UnknownPerson, scope_of, scope_of_proposal
+from data.scope import Rights, Scope, UnknownPerson, scope_of, scope_of_person, scope_of_proposal
 from data.source import Source
 
 _SECONDS = 60.0
@@ -15,7 +15,11 @@ _MOST = 2000
 
 
 class Access:
-    """Scopes of one process. ``trusted``: providers whose login name is the one in ISPyB."""
+    """Scopes of one process (a `auth.people.People`).
+
+    ``trusted``: providers whose login name is the one in ISPyB. ``linked`` tells of (provider, subject) which personId
+    somebody tied it to while signed in by a trusted one; it counts before the name.
+    """
 
     def __init__(
         self,
@@ -23,14 +27,33 @@ class Access:
         rights: Rights,
         trusted: frozenset[str] = frozenset({"accounts"}),
         clock: Callable[[], float] = time.monotonic,
+        linked: Callable[[str, str], str | None] = lambda provider, subject: None,
     ) -> None:
         self._source, self.rights, self._trusted, self._clock = source, rights, trusted, clock
+        self._linked = linked
         self._lock = threading.Lock()
         self._held: OrderedDict[str, tuple[float, Scope]] = OrderedDict()
 
     def reader(self, identity: Identity) -> Reader:
         """A Reader for the person behind ``identity``. Raises UnknownPerson or Unavailable; may wait for ISPyB."""
         return Reader(self._source, self.scope(identity))
+
+    def person(self, identity: Identity) -> str | None:
+        """The personId of whom the identity stands for, ``proposal 4`` for the account of one; None for nobody.
+
+        Raises Unavailable; may wait for ISPyB.
+        """
+        try:
+            scope = self.scope(identity)
+        except UnknownPerson:
+            return None
+        return f"proposal {scope.proposal_id}" if scope.person_id is None else str(scope.person_id)
+
+    def forget(self, identity: Identity) -> None:
+        """Read the identity's rights anew the next time."""
+        with self._lock:
+            for kind in ("person", "proposal"):
+                self._held.pop(f"{kind} {identity.key}", None)
 
     def scope(self, identity: Identity) -> Scope:
         """What the person may see now, at most a minute old."""
@@ -54,8 +77,13 @@ class Access:
         return scope
 
     def _read(self, identity: Identity) -> Scope:
+        if identity.kind == "proposal":
+            if identity.provider not in self._trusted:
+                raise UnknownPerson(identity.login)
+            return scope_of_proposal(self._source, identity.login)
+        person_id = self._linked(identity.provider, identity.subject)
+        if person_id is not None:
+            return scope_of_person(self._source, int(person_id), identity.login, self.rights)
         if identity.provider not in self._trusted:
             raise UnknownPerson(identity.login)
-        if identity.kind == "proposal":
-            return scope_of_proposal(self._source, identity.login)
         return scope_of(self._source, identity.login, self.rights)

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from app.server import make
 from app.services import Services
 from app.window import has_screen
-from auth.accounts import PROVIDER, folded
+from auth.accounts import PROVIDERS, folded
 from auth.gate import Gate
 from auth.identity import Identity
 from auth.store import Store
@@ -39,10 +39,10 @@ def identity_of(store: Store, login: str) -> Identity:
     """
     account = store.account(folded(login))
     if account is None:
-        return Identity(PROVIDER, folded(login), login, login)
+        return Identity(PROVIDERS["person"], folded(login), login, login)
     if account.disabled:
         raise NotHere(f"the account {account.login!r} is disabled; choose another with --as")
-    return Identity(PROVIDER, account.folded, account.login, account.name)
+    return Identity(PROVIDERS["person"], account.folded, account.login, account.name)
 
 
 def link_for(store: Store, identity: Identity, address: str) -> str:

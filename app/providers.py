@@ -30,3 +30,8 @@ def providers(settings: Settings, store: Store) -> list[Provider]:
 def trusted(settings: Settings) -> frozenset[str]:
     """The keys of the providers whose login names are ISPyB's."""
     return frozenset(given.key for given in settings.login.providers if given.trusted_logins)
+
+
+def linkable(settings: Settings) -> bool:
+    """Whether there is a provider whose identities people may add to themselves."""
+    return any(given.kind == "oidc" and not given.trusted_logins for given in settings.login.providers)

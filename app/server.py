@@ -39,6 +39,8 @@ def gate_for(shared: Services, demo: Sequence[DemoPerson] = ()) -> Gate:
         demo=demo,
         origins=server.origins,
         proxies=server.trusted_proxies,
+        people=shared.access,
+        support=shared.settings.site.support,
     )
 
 

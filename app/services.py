@@ -74,7 +74,7 @@ def services(settings: Settings, files: Files | None = None) -> Services:
         store,
         feed,
         Poller(source, feed, seconds=settings.live.poll_seconds),
-        Access(source, rights, trusted(settings)),
+        Access(source, rights, trusted(settings), linked=store.links.person),
         Pulses(feed),
         questions=ThreadPoolExecutor(settings.server.threads, "question"),
     )

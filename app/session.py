@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import panel as pn
 
 from app.later import Later
+from app.providers import linkable
 from app.screens import VIEWS, jump
 from app.services import Services
 from auth.identity import Identity, current_identity
@@ -46,6 +47,7 @@ def open_session(shared: Services) -> Shell:
         person={"name": identity.name or identity.login, "login": identity.login},
         site={"name": settings.site.name, "demo": settings.site.demo},
         logout=f"{prefix}/logout",
+        methods=f"{prefix}/sign-in-methods" if identity.kind == "person" and linkable(settings) else "",
         ping=f"{prefix}/auth/ping",
         csrf=f"{prefix}/auth/form",
         login=f"{prefix}/login",

@@ -27,6 +27,7 @@ from auth.binding import Sockets
 from auth.csp import PageSecurity
 from auth.identity import ATTRIBUTE, Identity, SignedIn
 from auth.origin import is_loopback
+from auth.people import Known, People
 from auth.providers import PasswordProvider, Provider, RedirectProvider
 from auth.records import LoginSession, ProviderSession
 from auth.site import GateError as GateError
@@ -64,7 +65,8 @@ class Gate(Site):
     ``public_url`` is the address people type; without it the site answers on loopback only.
     ``secure`` (cookies over https only) follows from it. ``origins`` are further hosts (``host`` or
     ``host:port``) whose pages may open a websocket. ``proxies`` are networks whose word about the client's address
-    is taken. ``seconds`` is how long a provider may take to answer.
+    is taken. ``seconds`` is how long a provider may take to answer. ``people`` tells whom the application knows:
+    others are shown a page that says so, with ``support``, whom to ask. Without it everybody is let in.
     """
 
     def __init__(
@@ -82,6 +84,8 @@ class Gate(Site):
         origins: Sequence[str] = (),
         proxies: Sequence[str] = (),
         seconds: float = 10.0,
+        people: People | None = None,
+        support: str = "",
     ) -> None:
         if not providers:
             raise GateError("login: no way to sign in is set; expected at least one provider.")
@@ -99,6 +103,8 @@ class Gate(Site):
         self.note = note
         self.demo = tuple(demo)
         self.seconds = seconds
+        self.known = Known(people)
+        self.support = support
         # This computer serves others, in the clear, under the same name.
         https = self.https and not is_loopback(urlsplit(public_url or "").netloc)
         self._headers = partial(PageSecurity, https=https)
@@ -202,6 +208,9 @@ class Gate(Site):
             log.warning("refused a websocket to the page of another sign-in")
             _refuse(handler, 403, "This page was opened under another sign-in.")
             return None
+        if page and await self.known.person(session.identity) is None:
+            handler.redirect(f"{self.prefix}/auth/unknown", status=303)
+            return None
         setattr(request, ATTRIBUTE, who)
         if page:
             await self.ask(self.store.touch, who.session_hash)
@@ -260,6 +269,25 @@ class Gate(Site):
         for name in (self.form_cookie, self.flow_cookie):
             handler.clear_cookie(name, path="/", secure=self.secure, httponly=True)
 
+    async def arrived(self, handler: RequestHandler, identity: Identity, wanted: str, there: ProviderSession) -> str:
+        """Somebody came back from a redirect provider, as ``identity``; where the browser goes now.
+
+        Signs in, unless the person of this browser's login session is adding a way to sign in.
+        """
+        session = await self.current(handler)
+        person = None
+        if session is not None:
+            person = await self.ask(self.store.links.wanted, session.session_hash, identity.provider)
+        if session is None or person is None:
+            await self.sign_in(handler, identity, "login", there)
+            return wanted
+        added = await self.ask(self.store.links.add, identity, person)
+        self.known.forget(identity)
+        what = "added" if added else "refused, as another's:"
+        detail = f"{what} {identity.provider} {identity.subject}"
+        await self.audit(handler, "sign-in method", session.identity.login, detail)
+        return f"{self.prefix}/sign-in-methods?{'added' if added else 'another'}={identity.provider}"
+
     async def sign_out(self, handler: RequestHandler, *, everywhere: bool = False) -> tuple[str, str] | None:
         """End this browser's login session, or all of the person's.
 
@@ -284,6 +312,16 @@ class Gate(Site):
             await self.audit(handler, kind, identity.login, identity.provider)
         handler.clear_cookie(self.cookie, path="/", secure=self.secure, httponly=True)
         return elsewhere
+
+    # -- who somebody is here ---------------------------------------------------------------
+
+    def trusts(self, provider: str) -> bool:
+        """Whether the login names of a provider are those of the application's people."""
+        return provider in self.providers and self.providers[provider].trusted_logins
+
+    def linkable(self) -> list[tuple[str, str]]:
+        """Key and label of the providers whose identities people may add to themselves."""
+        return [(p.key, p.label) for p in self.redirects.values() if not p.trusted_logins]
 
     async def revoke(self, session_hash: str, reason: str) -> None:
         """End a login session and close its websockets in this process."""

@@ -321,6 +321,8 @@ class Guard(PublicHandler):
 
 def patterns(gate: Gate) -> list[tuple[Any, ...]]:
     """The gate's routes. Bokeh puts the site's prefix in front."""
+    from auth.methods import PATH, Methods, Unknown  # made of the handlers above
+
     mine = {"gate": gate}
     return [
         (r"/login", SignIn, mine),
@@ -328,6 +330,8 @@ def patterns(gate: Gate) -> list[tuple[Any, ...]]:
         (r"/auth/ping", Ping, mine),
         (r"/auth/form", Form, mine),
         (r"/auth/once", Once, mine),
+        (r"/auth/unknown", Unknown, mine),
+        (PATH, Methods, mine),
         (r"/auth/guard\.js", Guard, mine),
         *(pattern for provider in gate.redirects.values() for pattern in provider.patterns(gate)),
     ]

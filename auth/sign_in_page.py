@@ -84,10 +84,10 @@ class SignInPage:
             parts.append(self._form())
         if self.demo and self.providers:
             parts.append(self._demo())
-        return _page(f"Sign in · {self.title}", nonce, "\n".join(parts))
+        return page(f"Sign in · {self.title}", nonce, "\n".join(parts))
 
     def _hidden(self) -> str:
-        return _hidden("csrf", self.token) + _hidden("next", self.wanted)
+        return hidden("csrf", self.token) + hidden("next", self.wanted)
 
     def _form(self) -> str:
         told = ' aria-describedby="failed" aria-invalid="true"' if self.failed else ""
@@ -108,7 +108,7 @@ class SignInPage:
 
     def _provider(self) -> str:
         if len(self.providers) == 1:
-            return _hidden("provider", self.providers[0][0])
+            return hidden("provider", self.providers[0][0])
         options = "".join(
             f'<option value="{escape(key)}"{" selected" if key == self.provider else ""}>{escape(label)}</option>'
             for key, label in self.providers
@@ -142,13 +142,13 @@ class SignOutPage:
         body = f"""<h1>{escape(self.title)}</h1>
 <p>You are signed in as {escape(self.name)}.</p>
 <form method="post" action="{escape(self.action)}">
-{_hidden("csrf", self.token)}
+{hidden("csrf", self.token)}
 <button class="main">Sign out</button>
 <button class="other" name="everywhere" value="1">Sign out everywhere
 <small>In all browsers where you are signed in</small></button>
 </form>
 <a href="{escape(self.back)}">Back to your data</a>"""
-        return _page(f"Sign out · {self.title}", nonce, body)
+        return page(f"Sign out · {self.title}", nonce, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +166,16 @@ class LeavingPage:
 <p>Signing you out of {escape(self.label)} as well …</p>
 <a href="{escape(self.url)}">Go on</a>"""
         onward = f'\n<meta http-equiv="refresh" content="0;url={escape(self.url)}">'
-        return _page(f"Sign out · {self.title}", nonce, body, onward)
+        return page(f"Sign out · {self.title}", nonce, body, onward)
 
 
-def _hidden(name: str, value: str) -> str:
+def hidden(name: str, value: str) -> str:
+    """A field of a form that nobody sees."""
     return f'<input type="hidden" name="{name}" value="{escape(value)}">\n'
 
 
-def _page(title: str, nonce: str, body: str, head: str = "") -> str:
+def page(title: str, nonce: str, body: str, head: str = "") -> str:
+    """A page of the gate: a card in the middle, whose style carries the nonce."""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>

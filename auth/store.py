@@ -20,6 +20,7 @@ from auth.database import digest as digest
 from auth.database import forget_in_children, opened, put, reading
 from auth.flows import Flows
 from auth.identity import Identity, Principal, identity_from, identity_text
+from auth.links import Links
 from auth.records import Account, AuditRow, Limit, LoginSession, ProviderSession, TrailFilter
 from auth.sign_ins import SignIns
 from auth.tables import (
@@ -82,6 +83,7 @@ class Store:
         self.sign_ins = SignIns(self._engine, clock, idle)
         #: Sign-ins under way at providers that have pages of their own.
         self.flows = Flows(self._engine, clock)
+        self.links = Links(self._engine, clock)
         #: Whether a call is too short to be worth a thread.
         self.local = self._engine.dialect.name == "sqlite"
         # Two processes may start at once, and both find no tables.

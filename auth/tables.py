@@ -104,6 +104,27 @@ USED_TOKEN: Final = Table(
     Column("until", Double, nullable=False),
 )
 
+# An identity that a person added to themselves; `person` is ISPyB's personId as text.
+LINK: Final = Table(
+    "auth_link",
+    METADATA,
+    Column("provider", String(64), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("person", String(64), nullable=False, index=True),
+    Column("login", String(255), nullable=False),
+    Column("made", Double, nullable=False),
+)
+
+# Who is on the way to a provider to add an identity of it.
+LINKING: Final = Table(
+    "auth_linking",
+    METADATA,
+    Column("session_hash", String(64), primary_key=True),
+    Column("provider", String(64), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("begun", Double, nullable=False),
+)
+
 # `seen` is the latest sign of life of the stay that goes on now, `before` that of the stay
 # before it.
 LAST_SEEN: Final = Table(

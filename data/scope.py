@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from data.errors import DataError
 from data.query import Query, Record
@@ -91,7 +91,16 @@ def scope_of(source: Source, login: str, rights: Rights) -> Scope:
     """
     if not login:
         raise UnknownPerson("nobody")
-    people = source.run(select(Person.person_id, Person.given_name, Person.family_name).where(Person.login == login))
+    return _scope(source, login, Person.login == login, rights)
+
+
+def scope_of_person(source: Source, person_id: int, login: str, rights: Rights) -> Scope:
+    """The Scope of the person of that id, who signed in as ``login``. Raises as `scope_of` does."""
+    return _scope(source, login, Person.person_id == person_id, rights)
+
+
+def _scope(source: Source, login: str, which: ColumnElement[bool], rights: Rights) -> Scope:
+    people = source.run(select(Person.person_id, Person.given_name, Person.family_name).where(which))
     if len(people) != 1:
         raise UnknownPerson(login)
     person = people[0]

@@ -120,8 +120,8 @@ class Callback(OidcHandler):
             return
         await gate.ask(gate.store.give_back, self.limits)
         hint = proven.id_token if len(proven.id_token) <= _LONGEST_HINT else ""
-        await gate.sign_in(self, proven.identity, "login", ProviderSession(proven.sid, hint))
-        self.redirect(wanted, status=303)
+        goes = await gate.arrived(self, proven.identity, wanted, ProviderSession(proven.sid, hint))
+        self.redirect(goes, status=303)
 
     def _answer(self) -> dict[str, str]:
         """What the provider sent along, each thing once; a stranger's input."""

@@ -13,7 +13,7 @@ from views.parts.part import Action, Part, short
 
 _TOLD = [
     *("title", "crumbs", "nav", "person", "site", "theme", "spans", "busy", "notices"),
-    *("logout", "csrf", "ping", "login", "search", "replace"),
+    *("logout", "methods", "csrf", "ping", "login", "search", "replace"),
 ]
 
 
@@ -37,6 +37,7 @@ class Shell(Part):
     busy = param.Boolean(default=False)
     notices = param.List(default=[], doc="[{kind: info|good|warn|bad, text}]")
     logout = param.String(default="", doc="Address that a log-out form is posted to; none: no button.")
+    methods = param.String(default="", doc="Address of the page about ways to sign in; none: no link.")
     csrf = param.String(default="", doc="Address that answers {csrf}, the token of the log-out form.")
     ping = param.String(default="", doc="Address that answers 200 while signed in, 401 after.")
     login = param.String(default="/login", doc="Where a browser goes that is no longer signed in.")

@@ -41,7 +41,7 @@ export function render(given) {
     if ("nav" in changed) nav.replaceChildren(...(content.nav ?? []).map((item) =>
       link("a", item.link, {"aria-current": item.current ? "page" : null}, item.label)))
     if ("crumbs" in changed) drawCrumbs()
-    if ("person" in changed || "logout" in changed || "csrf" in changed) drawAccount()
+    if ("person" in changed || "logout" in changed || "methods" in changed || "csrf" in changed) drawAccount()
     if ("notices" in changed) notices.replaceChildren(...(content.notices ?? []).map(notice))
     if ("busy" in changed) {
       header.querySelector(".busy").hidden = !content.busy
@@ -64,6 +64,7 @@ export function render(given) {
     account.hidden = !name && !login
     account.replaceChildren(h("summary", {"aria-label": `Account of ${name || login}`}, icon("person"), h("span", {}, name || login)),
       h("div.menu", {}, h("strong", {}, name || login), login && h("span.quiet", {}, login),
+        own(content.methods) && h("a", {href: content.methods}, "Sign-in methods"),
         own(content.logout) && h("form", {method: "post", action: content.logout, onsubmit: signOut},
           h("input", {type: "hidden", name: "csrf"}), h("button", {type: "submit"}, "Sign out"))))
   }
