@@ -18,6 +18,7 @@ from app.session import open_session
 from app.settings import Server
 from auth.gate import DemoPerson, Gate, GateError
 from auth.origin import is_loopback
+from data.images import warm
 from views.parts.latency import lower_latency
 
 log = logging.getLogger(__name__)
@@ -133,6 +134,7 @@ def make(shared: Services, gate: Gate, processes: int = 1) -> Any:
         ssl_certfile=settings.certificate or None,
         ssl_keyfile=settings.key or None,
     )
+    warm.begin()  # in each process
     gate.install(server._tornado)
     server._tornado.transforms.append(CompressedStatic)
     return server

@@ -18,6 +18,8 @@ from data.demo.symmetry import space_group
 from data.images import geometry
 from data.images.formats import Frame, open_frames
 from data.images.geometry import Geometry
+from data.images.placement import place
+from data.images.plane import rings
 
 
 def direct_axes(cell: tuple[float, ...]) -> np.ndarray:
@@ -151,6 +153,15 @@ def test_resolution_by_the_files_geometry_is_that_of_the_reflections(insulin: Fr
     d = 78.9 / np.linalg.norm(hkl, axis=1)
     assert len(d) > 300
     assert geometry.resolution(plane, xy[:, 0], xy[:, 1]) == pytest.approx(d, rel=1e-3)
+    # And so by what the viewer is sent.
+    sent = place(meta, {}, insulin.shape).plane
+    assert sent is not None
+    assert sent.resolution(xy[:, 0], xy[:, 1]) == pytest.approx(d, rel=1e-3)
+    for line in rings(sent, *insulin.shape[::-1])[3]["lines"]:
+        x, y = np.array(line).T
+        assert geometry.resolution(plane, x, y) == pytest.approx(
+            np.full(len(x), rings(sent, *insulin.shape[::-1])[3]["d"]), rel=1e-3
+        )
 
 
 def ice_peak(recipe: Recipe, folder: Path, low: float, high: float) -> tuple[float, float]:
@@ -164,10 +175,10 @@ def ice_peak(recipe: Recipe, folder: Path, low: float, high: float) -> tuple[flo
     y, x = np.mgrid[0 : frame.shape[0], 0 : frame.shape[1]] + 0.5
     inverse = 1 / geometry.resolution(plane, x, y)
     edges = np.arange(1 / high, 1 / low, 0.0008)
-    place = np.digitize(inverse[~frame.mask], edges)
+    bin_of = np.digitize(inverse[~frame.mask], edges)
     counts = np.minimum(frame.array[~frame.mask].astype(float), 60)
-    sums = np.bincount(place, counts, len(edges) + 1)[1:-1]
-    means = sums / np.maximum(1, np.bincount(place, minlength=len(edges) + 1)[1:-1])
+    sums = np.bincount(bin_of, counts, len(edges) + 1)[1:-1]
+    means = sums / np.maximum(1, np.bincount(bin_of, minlength=len(edges) + 1)[1:-1])
     best = int(means.argmax())
     return 2 / (edges[best] + edges[best + 1]), means[best] / np.median(means)
 

@@ -14,6 +14,7 @@ from app.routes.lanes import Lanes, Late
 from app.services import Services
 from auth.routes import AuthedHandler
 from data.errors import DataError, NotFound
+from data.images import warm
 from data.images.cache import Cache
 from data.images.formats import Unreadable
 from data.images.images import Images
@@ -81,6 +82,7 @@ class PictureHandler(AuthedHandler):
 
     def initialize(self, room: Darkroom) -> None:
         self.room = room
+        warm.begin()
         self._task: asyncio.Task[Any] | None = None
 
     def on_connection_close(self) -> None:

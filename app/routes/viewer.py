@@ -1,7 +1,6 @@
 """All routes that send pixels, and what they share."""
 
 from collections.abc import Mapping
-from threading import Thread
 from typing import Any
 
 from app.routes import frames, pictures, stacks
@@ -9,7 +8,7 @@ from app.routes.answers import Body, Darkroom
 from app.routes.lanes import Lanes
 from app.services import Services
 from app.settings import Settings, SettingsError, variable
-from data.images import loops, warm
+from data.images import loops
 from data.images.cache import Cache
 from data.images.images import Images
 from data.images.jobs import Jobs
@@ -38,19 +37,12 @@ def patterns(services: Services) -> list[tuple[Any, ...]]:
         most=chosen.most,
     )
     loops.hold_back()
-    Thread(target=_prepare, name="compiled loops", daemon=True).start()
     return [*frames.patterns(room), *stacks.patterns(room), *pictures.patterns(room)]
 
 
 def _words(error: BaseException) -> str:
     problem = problem_of(error)
     return f"{problem.text} ({problem.reference})" if problem.reference else problem.text
-
-
-def _prepare() -> None:
-    """Frames are decoded in slower ways until the compiled loops are there."""
-    if warm.prepare():
-        loops.release()
 
 
 def conventions(settings: Settings) -> Mapping[str, Convention]:

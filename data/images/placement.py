@@ -5,7 +5,7 @@ Neither ISPyB's beam centre nor a file's states reliably what it is: mm or pixel
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from data.images.plane import Plane
 
 Unit = Literal["mm", "px"]
 _AGREES = 0.01
+_ALIKE = 0.0002
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Reading:
     edge: float | None
     error: float | None
     """How much ``edge`` differs from the stored resolution, relative; None where either is unknown."""
+    of_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ def place(
 
     readings: list[Reading] = []
     if meta.beam_x is not None and meta.beam_y is not None and convention.unit is None:
-        readings.append(_reading("the file's header, in pixels", plane_at, meta.beam_x, meta.beam_y, shape, stored))
+        own = _reading("the file's header, in pixels", plane_at, meta.beam_x, meta.beam_y, shape, stored)
+        readings.append(replace(own, of_file=True))
     x, y = _finite(row.get("beam_x")), _finite(row.get("beam_y"))
     if x is not None and y is not None and (x or y):
         units: tuple[Unit, ...] = ("mm", "px") if convention.unit is None else (convention.unit,)
@@ -119,7 +122,7 @@ def _placed(plane: Plane, words: str, width: int, height: int, stored: float | N
     edge = plane.edge(width, height)
     beam = plane.beam or (float("nan"), float("nan"))
     error = None if edge is None or stored is None else abs(edge / stored - 1)
-    reading = Reading(words, *beam, edge, error)
+    reading = Reading(words, *beam, edge, error, of_file=True)
     return Placement(plane, _check(reading, [reading], stored, plane.swing, fixed=False))
 
 
@@ -129,12 +132,23 @@ def _reading(words: str, plane_at: Any, x: float, y: float, shape: tuple[int, in
 
 
 def _chosen(readings: Sequence[Reading], shape: tuple[int, int]) -> Reading:
-    """The first that agrees with the stored resolution; else the first on the detector; else the first."""
+    """The one that agrees best with the stored resolution, the file's own where it agrees; else the first on the
+    detector, else the first."""
     agreeing = [r for r in readings if r.error is not None and r.error <= _AGREES]
     if agreeing:
-        # The file's own centre stands first; among the readings of ISPyB the closest is meant.
-        return agreeing[0] if agreeing[0] is readings[0] else min(agreeing, key=lambda r: r.error or 0.0)
+        return agreeing[0] if agreeing[0].of_file else min(agreeing, key=lambda r: r.error or 0.0)
     return next((r for r in readings if _on((r.x, r.y), shape)), readings[0])
+
+
+def _rival(chosen: Reading, readings: Sequence[Reading]) -> Reading | None:
+    """Another reading that the stored resolution cannot tell from the chosen one."""
+    if chosen.of_file or chosen.error is None:
+        return None
+    for other in readings:
+        apart = max(abs(other.x - chosen.x), abs(other.y - chosen.y))
+        if other is not chosen and other.error is not None and other.error - chosen.error < _ALIKE and apart > 3:
+            return other
+    return None
 
 
 def _check(chosen: Reading, readings: Sequence[Reading], stored: float | None, swing: float, *, fixed: bool) -> Check:
@@ -151,6 +165,13 @@ def _check(chosen: Reading, readings: Sequence[Reading], stored: float | None, s
         text = f"Beam centre {said}. The direct beam is not on the detector, so the stored resolution tests nothing."
         return Check("unknown", text, chosen.words, tuple(numbers))
     if chosen.error is not None and chosen.error <= _AGREES:
+        rival = _rival(chosen, readings)
+        if rival is not None:
+            text = (
+                f"Beam centre {said}, but it may as well be {rival.words}: both fit the stored {stored:.2f} Å. "
+                "The setting frames.beam_centre fixes it."
+            )
+            return Check("unknown", text, chosen.words, tuple(numbers))
         text = f"Geometry consistent: beam centre {said}; {chosen.edge:.2f} Å at the edge, {stored:.2f} Å stored."
         return Check("consistent", text, chosen.words, tuple(numbers))
     text = f"Geometry doubtful: beam centre {said} gives {chosen.edge:.2f} Å at the edge, ISPyB holds {stored:.2f} Å."

@@ -7,11 +7,13 @@ and reduced by numpy.
 
 import hashlib
 import importlib.metadata
+import os
 import subprocess
 import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import h5py
@@ -19,7 +21,27 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
+from data.images import loops
+
 _SECONDS = 300
+
+
+_begun: set[int] = set()
+
+
+def begin() -> None:
+    """Get the compiled loops ready in a thread, once in each process (a forked one has none of its parent's threads).
+
+    Until then `loops` gives none where it was told to hold them back.
+    """
+    if os.getpid() not in _begun:
+        _begun.add(os.getpid())
+        Thread(target=_release, name="compiled loops", daemon=True).start()
+
+
+def _release() -> None:
+    if prepare():
+        loops.release()
 
 
 def prepare() -> bool:

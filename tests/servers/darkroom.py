@@ -28,6 +28,7 @@ from app.services import Services, services
 from app.settings import Database, FileSettings, Settings
 from app.settings import Store as StoreSettings
 from data import schema as s
+from data.images import loops, warm
 from data.scope import Rights
 
 SHAPE = (220, 180)
@@ -182,9 +183,11 @@ def darkroom(folder: Path, **chosen: Any) -> Iterator[Site]:
     shared.access = Access(shared.source, Rights(), frozenset({"people"}))
     try:
         with dashboard(folder, extra=viewer.patterns(shared)) as running:
+            warm.begin()
             for thread in threading.enumerate():
                 if thread.name == "compiled loops":
                     thread.join()
+            loops.release()
             yield Site(running, shared, files)
     finally:
         shared.close()
