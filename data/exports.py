@@ -96,7 +96,8 @@ def _collections(reader: Reader, wanted: Wanted) -> Answer:
         return _paged(specs, lambda offset, limit: queries.collections(reader, visit, asked, offset, limit))
 
     def parts() -> Iterator[Sequence[Row]]:
-        last, taken = None, 0
+        last: tuple[int, int] | None = None
+        taken = 0
         while taken < MOST:
             # Continued by key: new collections move no row out of its page.
             page = queries.collections(reader, visit, asked, 0, _PART, before=last)
@@ -104,7 +105,7 @@ def _collections(reader: Reader, wanted: Wanted) -> Answer:
             taken += len(page.rows)
             if page.done or not page.rows:
                 return
-            last = page.rows[-1]["id"]
+            last = page.rows[-1]["group_id"], page.rows[-1]["id"]
 
     return Answer(_specs(queries.FIELDS), parts())
 

@@ -1,6 +1,6 @@
 """The per-image quality plot of a collection."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,9 @@ from numpy.typing import NDArray
 from views.parts.part import Action, Part
 
 Array = NDArray[np.float64]
+
+made: Callable[..., figure] = figure
+"""Bokeh's figure: which arguments a type checker knows of it depends on what else is installed."""
 
 _NEUTRAL = "#8a93a1"
 _LABELS = {"spots": "Spots", "resolution": "Resolution (Å)", "signal": "Total signal"}
@@ -118,7 +121,7 @@ class QualityPlot:
         self._mark.update(location=image, visible=image is not None)
 
     def _draw(self, height: int) -> figure:
-        self.figure = plot = figure(
+        self.figure = plot = made(
             height=height,
             sizing_mode="stretch_width",
             output_backend="canvas",

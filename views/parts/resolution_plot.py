@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource, DataRange1d, FixedTicker, HoverTool, 
 from bokeh.models.tools import PanTool
 from bokeh.plotting import figure
 
-from views.parts.plot import _style
+from views.parts.plot import _style, made
 
 COLOURS = ("#4f8ff7", "#e2953c", "#3fa66b", "#9a7fd1", "#d65f5f", "#2fa7a7", "#b58b2a", "#c768a8", "#7b8794", "#5f7fd6",
            "#a3b535", "#d6896a")  # fmt: skip
@@ -35,7 +35,7 @@ class Line:
 class ResolutionPlot:
     """Made once, filled with ``show``; ``view`` goes into the page. The axis is even in 1/d² and says d in Å."""
 
-    def __init__(self, height: int = 340) -> None:
+    def __init__(self, height: int = 400) -> None:
         self._lines = ColumnDataSource(data={"x": [], "y": [], "colour": []})
         self._points = ColumnDataSource(data={"x": [], "y": [], "colour": [], "name": [], "d": []})
         self._ticker = FixedTicker(ticks=[])
@@ -63,7 +63,7 @@ class ResolutionPlot:
         self.figure.xaxis[0].major_label_overrides = {1 / d**2: f"{d:g}" for d in ticks}
 
     def _draw(self, height: int) -> figure:
-        plot = figure(
+        plot = made(
             height=height,
             sizing_mode="stretch_width",
             output_backend="canvas",

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import panel as pn
-from bokeh.models import ColumnDataSource, DataRange1d, HoverTool
+from bokeh.models import ColumnDataSource, DataRange1d, FixedTicker, HoverTool
 from bokeh.models.annotations import Span
-from bokeh.plotting import figure
 from panel.viewable import Viewable
 
 from data.exports import Wanted, where
@@ -22,7 +21,7 @@ from views.parts import matrix as m
 from views.parts.blocks import Blocks
 from views.parts.choices import Choices
 from views.parts.matrix import Matrix
-from views.parts.plot import _style
+from views.parts.plot import _style, made
 from views.parts.resolution_plot import COLOURS
 from views.parts.text import number, space_group
 from views.place import Place
@@ -35,6 +34,7 @@ _CELL = ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")
 _CUT = 1.0
 _LISTED = 12
 _GREY = "#8a93a1"
+_TICKS = (0.1, 0.5, 1, 2, 5, 10, 20, 40, 60, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class CellsView:
         entries = [
             b.entry(
                 f"{row['sample'] or row['prefix'] or 'Collection'} · {row['id']}",
-                f"{number(row['high'], 2)} Å · {space_group(row['space_group'])} · {row['pipeline'] or ''}",
+                f"{number(row['high'], 2)} Å · {space_group(row['space_group'])} · {_pipeline(row)}",
                 link=link(places.processing(row["id"])),
             )
             for row in rows[:_LISTED]
@@ -208,12 +208,12 @@ class Dendrogram:
         self._lines = ColumnDataSource(data={"x": [], "y": [], "colour": []})
         self._leaves = ColumnDataSource(data={"x": [], "y": [], "name": []})
         self._cut = Span(dimension="width", line_dash="dashed", line_color=_GREY)
-        plot = figure(
+        plot = made(
             height=height,
             sizing_mode="stretch_width",
             output_backend="canvas",
             toolbar_location=None,
-            y_axis_label="Distance (%)",
+            y_axis_label="Distance (%), root scale",
             x_range=DataRange1d(range_padding=0.02),
             y_range=DataRange1d(start=0),
             tools=[],
@@ -221,6 +221,9 @@ class Dendrogram:
         plot.multi_line("x", "y", source=self._lines, line_color="colour", line_width=1.5)
         leaves = plot.scatter("x", "y", source=self._leaves, size=6, color=_GREY, alpha=0.6)
         plot.xaxis.visible = False
+        # Within a cluster distances are a hundredth of those between clusters.
+        plot.yaxis[0].ticker = FixedTicker(ticks=[value**0.5 for value in _TICKS])
+        plot.yaxis[0].major_label_overrides = {value**0.5: f"{value:g}" for value in _TICKS}
         plot.xgrid.visible = False
         plot.add_layout(self._cut)
         _style(plot)
@@ -240,13 +243,18 @@ class Dendrogram:
             (x0, y0, some), (x1, y1, others) = nodes[int(left)], nodes[int(right)]
             both = some | others
             xs.append([x0, x0, x1, x1])
-            ys.append([y0, float(height), float(height), y1])
+            top = float(height) ** 0.5
+            ys.append([y0, top, top, y1])
             colours.append(next(iter(both)) if len(both) == 1 and height <= cut else _GREY)
-            nodes.append(((x0 + x1) / 2, float(height), both))
+            nodes.append(((x0 + x1) / 2, top, both))
         self._lines.data = {"x": xs, "y": ys, "colour": colours}
         names = [f"{rows[place]['sample'] or rows[place]['prefix'] or ''} {rows[place]['id']}" for place in found.order]
         self._leaves.data = {"x": list(range(len(names))), "y": [0.0] * len(names), "name": names}
-        self._cut.location = cut
+        self._cut.location = cut**0.5
+
+
+def _pipeline(row: Row) -> str:
+    return (row["pipeline"] or "").split(" (see:")[0]
 
 
 def _colour(n: int, members: int) -> str:

@@ -299,7 +299,7 @@ class ProcessingView:
                 m.cell(_name(found), title=found.get("command"), mark=COLOURS[n % len(COLOURS)]),
                 m.cell("", badges=badges),
                 m.cell(space_group(found["space_group"])),
-                m.cell(cell_text(*cell)),
+                m.cell(cell_text(*cell).replace("\u2003", "\n")),
                 beam,
             ]
             lines = [_line(shell, found[shell], colours) for shell in SHELLS if found[shell] is not None]
@@ -341,7 +341,9 @@ class ProcessingView:
             if drawn in told.curves:
                 curve = told.curves[drawn][0]
                 lines.append(Line(_name(found), COLOURS[n % len(COLOURS)], curve.x, curve.y))
-            blocks.append(b.facts(_name(found), [_source(drawn, told), *_refused(told)]))
+            blocks.append(
+                b.facts(_name(found), [_source(drawn, told), *([] if drawn in told.curves else _refused(told))])
+            )
         label, unit = LABELS.get(drawn, ("", ""))
         if lines:
             self._plot.show(f"{label} ({unit})" if unit else label, lines)

@@ -98,7 +98,7 @@ class Table1View:
         for n, line in enumerate(made.lines):
             values = [space_group(cell) if line.label == "Space group" else cell for cell in line.cells]
             cells = [m.cell(value, title=source) for value, source in zip(values, line.sources, strict=True)]
-            groups.append(m.group(str(n), [m.cell(line.head)], [cells]))
+            groups.append(m.group(str(n), [m.cell(line.head.replace("_", ""))], [cells]))
         self._matrix.set(heads, groups)
         links = [
             b.entry(note, link=self._desk.link(places.processing(row["collection_id"])))
