@@ -262,6 +262,23 @@ def web_url() -> Kind:
     return Kind("an address such as https://lens.example.org", read)
 
 
+def service_url() -> Kind:
+    """The address of a web service, as it is; never empty."""
+
+    def read(value: object) -> str:
+        found = _text(value)
+        try:
+            parts = urlsplit(found)
+            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError as error:
+            raise Wrong from error
+        if not usable or parts.fragment or parts.username or not found.isprintable() or " " in found:
+            raise Wrong
+        return found
+
+    return Kind("an address such as https://desk.example.org/check", read)
+
+
 def web_prefix() -> Kind:
     """The path under which a proxy shows the site: empty, or with a leading slash only."""
 

@@ -54,15 +54,16 @@ class ProviderSettings:
 class ProviderKind:
     """A kind of provider.
 
-    ``make`` is called once per process with the settings, whose values are complete, and the dashboard's own
-    database; it may raise `auth.providers.Misconfigured`. ``mistakes`` yields (option, "must be …") for values that are
-    wrong together, and is told whether others than this computer reach the dashboard. ``own_key``: there is one of the
-    kind at most, under the kind's name. ``needs`` says how to install what ``make`` imports.
+    ``make`` is called once per process with the settings, whose values are complete, and the dashboard's own database
+    (None where `ispyb-lens check` asks and there is none yet); it may raise `auth.providers.Misconfigured`.
+    ``mistakes`` yields (option, "must be …") for values that are wrong together, and is told whether others than this
+    computer reach the dashboard. ``own_key``: there is one of the kind at most, under the kind's name. ``needs`` says
+    how to install what ``make`` imports.
     """
 
     label: str
     options: tuple[Option, ...]
-    make: Callable[[ProviderSettings, Store], Provider]
+    make: Callable[[ProviderSettings, Store | None], Provider]
     mistakes: Callable[[Mapping[str, Any], bool], Iterator[tuple[str, str]]] = lambda values, public: iter(())
     trusted_logins: bool = False
     own_key: bool = False
@@ -118,9 +119,11 @@ def _unusable_ca(path: str) -> str:
     return ""
 
 
-def _accounts(given: ProviderSettings, store: Store) -> Provider:
+def _accounts(given: ProviderSettings, store: Store | None) -> Provider:
     from auth.providers.accounts import LocalAccounts
 
+    if store is None:
+        raise Misconfigured("kind", "needs the dashboard's own database")
     kind: Principal = "proposal" if given.kind == "proposals" else "person"
     return LocalAccounts(store, label=given.label, kind=kind)
 
@@ -168,7 +171,7 @@ _LDAP: Final = (
 )
 
 
-def _ldap(given: ProviderSettings, store: Store) -> Provider:
+def _ldap(given: ProviderSettings, store: Store | None) -> Provider:
     from auth.providers.ldap import Directory, DirectoryOptions
 
     options = DirectoryOptions(**given.values)
@@ -231,7 +234,7 @@ def _oidc_options(values: Mapping[str, Any]) -> Any:
     return OidcOptions(**{option.name: values[option.name] for option in _OIDC})
 
 
-def _oidc(given: ProviderSettings, store: Store) -> Provider:
+def _oidc(given: ProviderSettings, store: Store | None) -> Provider:
     from auth.providers.oidc import OidcProvider
 
     return OidcProvider(given.key, _oidc_options(given.values), given.label, trusted_logins=given.trusted_logins)
@@ -249,10 +252,47 @@ def _oidc_mistakes(values: Mapping[str, Any], public: bool) -> Iterator[tuple[st
         yield "client_secret", "must be the secret that the provider gave: it is an example's"
 
 
+_MEMBER: Final = kinds.text("the name of a member", empty=False)
+_REST: Final = (
+    Option("url", kinds.service_url(), "Where name and password are posted; https off this computer.", required=True),
+    Option("token", kinds.secret(), "Sent as `Authorization: Bearer …`; nothing where empty."),
+    _CA_FILE,
+    _STRICT,
+    Option(
+        "login_pattern",
+        kinds.pattern(),
+        "What a name looks like; for others the service is not asked.",
+        "[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+    ),
+    Option("subject_field", _MEMBER, "What names the person for good, in the answer.", "subject"),
+    Option("login_field", _MEMBER, "The login name.", "login"),
+    Option("name_field", _MEMBER, "The name shown on the page; may be absent.", "name"),
+    Option("groups_field", _MEMBER, "A list of groups; may be absent.", "groups"),
+    Option("allowed_groups", kinds.texts("a list of groups"), "Only their members sign in; everybody if empty.", ()),
+    Option("seconds", kinds.number(1, 9, "seconds"), "One sign-in takes no longer.", 8.0),
+)
+
+
+def _rest(given: ProviderSettings, store: Store | None) -> Provider:
+    from auth.providers.rest import RestOptions, WebService
+
+    return WebService(given.key, given.label, RestOptions(**given.values), trusted_logins=given.trusted_logins)
+
+
+def _rest_mistakes(values: Mapping[str, Any], public: bool) -> Iterator[tuple[str, str]]:
+    if not values["url"].startswith("https:") and not loopback(values["url"]):
+        yield "url", f"must be https://: {values['url']!r} would send passwords in the clear"
+    if problem := _unusable_ca(values["ca_file"]):
+        yield "ca_file", problem
+    if public and values["token"] and weak(values["token"]):
+        yield "token", "must be the token that the service gave: it is an example's"
+
+
 KINDS: Final[Mapping[str, ProviderKind]] = {
     "accounts": ProviderKind("Local account", (), _accounts, trusted_logins=True, own_key=True),
     "ldap": ProviderKind("Directory", _LDAP, _ldap, _ldap_mistakes, needs="pip install 'ispyb-lens[ldap]'"),
     "proposals": ProviderKind("Proposal account", (), _accounts, trusted_logins=True, own_key=True),
+    "rest": ProviderKind("Web service", _REST, _rest, _rest_mistakes),
     "oidc": ProviderKind("Single sign-on", _OIDC, _oidc, _oidc_mistakes),
 }
 

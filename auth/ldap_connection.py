@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import ldap3
 from ldap3.core.exceptions import LDAPException
 
+from auth.tls import client_context
+
 _LARGEST_ANSWER: Final = 4_000_000
 
 
@@ -48,13 +50,7 @@ class Strict(ldap3.Tls):  # type: ignore[misc] # ldap3 has no types
     def __init__(self, ca_file: str, *, strict: bool) -> None:
         """Raises OSError (ssl.SSLError among them) where the authorities cannot be read."""
         super().__init__(validate=ssl.CERT_REQUIRED)
-        self.context: Final = ssl.create_default_context(cafile=ca_file or None)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # The same on every Python; 3.13 begins to be strict of its own.
-        if strict:
-            self.context.verify_flags |= ssl.VERIFY_X509_STRICT
-        else:
-            self.context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        self.context: Final = client_context(ca_file, strict=strict)
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
         """Replace the connection's socket by an encrypted one. Raises ssl.SSLError."""

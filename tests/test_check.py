@@ -5,13 +5,18 @@ import os
 from pathlib import Path
 
 import pytest
+from servers.lying_directory import lying_directory
 from servers.mariadb import Server
+from servers.oidc_liar import liar
+from servers.rest_provider import rest_provider
 from sqlalchemy import create_engine
 from sqlalchemy.engine import URL
 
 from app.__main__ import main
 from app.commands.check import COSTS, Lack, Report, check, words
 from app.settings import Settings, load
+from auth.accounts import add_account
+from auth.store import Store
 from data.schema import Table
 
 
@@ -149,3 +154,86 @@ def test_an_empty_database_is_told_from_one_that_does_not_answer(tmp_path: Path)
     assert report.version == "not stated"
     assert not report.works
     assert not any("does not answer" in problem for problem in report.problems)
+
+
+# -- ways to sign in ------------------------------------------------------------------------
+
+
+def logins(whole: str, tmp_path: Path, **more: str) -> tuple[Report, list[str]]:
+    """The report with these variables of providers, and its lines about signing in."""
+    variables = {f"ISPYB_LENS_LOGIN_PROVIDERS_{name}": value for name, value in more.items()}
+    store = {"ISPYB_LENS_STORE_URL": f"sqlite:///{tmp_path / 'lens.sqlite'}"}
+    report = check(settings(whole, **store, **variables))
+    return report, [line for line in words(report) if line.startswith("Sign-in")]
+
+
+def test_accounts_are_counted_and_no_file_is_made_for_that(whole: str, tmp_path: Path) -> None:
+    path = tmp_path / "lens.sqlite"
+    assert logins(whole, tmp_path)[1] == [
+        f"Sign-in    accounts (accounts): no account yet: {path} is made at the first start"
+    ]
+    assert not path.exists()
+    store = Store(f"sqlite:///{path}")
+    add_account(store, "ann", "long enough", "Ann")
+    store.close()
+    assert logins(whole, tmp_path)[1] == ["Sign-in    accounts (accounts): 1 account may sign in"]
+
+
+def test_each_way_to_sign_in_is_asked_and_told_apart(whole: str, tmp_path: Path) -> None:
+    with lying_directory() as directory, rest_provider() as service, liar() as single:
+        report, lines = logins(
+            whole,
+            tmp_path,
+            SITE_KIND="ldap",
+            SITE_SERVERS=directory.url,
+            SITE_STARTTLS="no",
+            SITE_BASE="dc=example,dc=org",
+            SITE_TRUSTED_LOGINS="yes",
+            DESK_KIND="rest",
+            DESK_URL=service.url,
+            SSO_KIND="oidc",
+            SSO_ISSUER=single.issuer,
+            SSO_CLIENT_ID="lens",
+            GONE_KIND="ldap",
+            GONE_SERVERS="ldaps://127.0.0.1:9",
+            GONE_BASE="dc=example,dc=org",
+            AWAY_KIND="oidc",
+            AWAY_ISSUER="http://localhost:9",
+            AWAY_CLIENT_ID="lens",
+        )
+    assert {login.key: login.works for login in report.logins} == {
+        "site": True,
+        "desk": True,
+        "sso": True,
+        "gone": False,
+        "away": False,
+    }
+    told = dict(line.removeprefix("Sign-in    ").split(": ", 1) for line in lines)
+    assert told["site (ldap)"] == f"{directory.url} answers"
+    assert told["desk (rest)"].startswith(f"{service.url} answers; its names are not ISPyB's")
+    assert told["sso (oidc)"].startswith(f"{single.issuer} answers, with 1 key that it signs with")
+    assert told["gone (ldap)"].startswith("cannot be used: ldaps://127.0.0.1:9: ")
+    assert told["away (oidc)"].startswith("cannot be used: http://localhost:9: ")
+    assert report.works, "the pages do"
+
+
+def test_the_program_ends_with_1_where_a_way_to_sign_in_cannot_be_used(
+    whole: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ISPYB_LENS_DATABASE_URL", whole)
+    monkeypatch.setenv("ISPYB_LENS_LOGIN_PROVIDERS_GONE_KIND", "rest")
+    monkeypatch.setenv("ISPYB_LENS_LOGIN_PROVIDERS_GONE_URL", "http://localhost:9/")
+    monkeypatch.setenv("ISPYB_LENS_LOGIN_PROVIDERS_GONE_TRUSTED_LOGINS", "yes")
+    monkeypatch.setenv("ISPYB_LENS_LOGIN_PROVIDERS_GONE_TOKEN", "hunter2")
+    assert main(["check"]) == 1
+    out = capsys.readouterr().out
+    assert "gone (rest): cannot be used: http://localhost:9/: " in out
+    assert "hunter2" not in out
+    assert main(["check", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["logins"][0]["works"] is False
+
+
+def test_a_site_whose_names_nobody_trusts_is_told(whole: str, tmp_path: Path) -> None:
+    report, _ = logins(whole, tmp_path, SSO_KIND="oidc", SSO_ISSUER="http://localhost:9", SSO_CLIENT_ID="lens")
+    assert "none has trusted_logins" in report.problems[-1]

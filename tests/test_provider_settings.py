@@ -17,6 +17,7 @@ from auth.identity import Identity
 from auth.providers import Misconfigured, Provider
 from auth.providers.ldap import DirectoryOptions
 from auth.providers.oidc import OidcProvider
+from auth.providers.rest import RestOptions
 from auth.store import Store
 
 LOCAL = "ISPYB_LENS_LOGIN_PROVIDERS_"
@@ -34,7 +35,7 @@ class Badge:
         return Identity(self.key, login, login, login) if password == self._word else None
 
 
-def badge(given: ProviderSettings, store: Store) -> Provider:
+def badge(given: ProviderSettings, store: Store | None) -> Provider:
     if given.values["reader"] == "broken":
         raise Misconfigured("reader", "must be a reader that works")
     return Badge(given)
@@ -257,9 +258,42 @@ def test_a_directory_is_made_of_its_settings(tmp_path: Path) -> None:
     store.close()
 
 
-def test_the_options_of_a_directory_are_those_that_it_takes() -> None:
-    taken = {field.name: field.default for field in dataclasses.fields(DirectoryOptions)}
-    documented = {option.name: option for option in KINDS["ldap"].options}
+REST = '[login.providers.desk]\nkind = "rest"\nurl = "https://desk.example.org/check"\n'
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        (REST.replace("https", "http"), "desk.url in a.toml must be https://"),
+        (REST.replace("https", "ftp"), "desk.url in a.toml must be an address such as"),
+        (REST.replace("url", "# url"), "login.providers.desk.url must be set"),
+        (REST + 'ca_file = "/not/there.pem"', "desk.ca_file in a.toml must be a file that is there"),
+        (PUBLIC + REST + 'token = "changeme"', "desk.token in a.toml must be the token that the service gave"),
+        (REST + 'token = "hunter2\\n"', "desk.token in a.toml must be text on one line, kept secret; its value is not"),
+    ],
+)
+def test_a_web_service_that_cannot_be_trusted_is_refused(toml: str, words: str) -> None:
+    found = told(toml)
+    assert len(found) == 1
+    assert words in found[0]
+    assert "hunter2" not in found[0]
+
+
+def test_a_web_service_and_the_accounts_of_proposals_are_made_of_their_settings(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'lens.sqlite'}")
+    found = read(REST + '[login.providers.proposals]\nkind = "proposals"')
+    assert [(type(p).__name__, p.key) for p in providers(found, store)] == [
+        ("WebService", "desk"),
+        ("LocalAccounts", "proposals"),
+    ]
+    assert trusted(found) == {"proposals"}
+    store.close()
+
+
+@pytest.mark.parametrize(("kind", "options"), [("ldap", DirectoryOptions), ("rest", RestOptions)])
+def test_the_options_of_a_kind_are_those_that_it_takes(kind: str, options: Any) -> None:
+    taken = {field.name: field.default for field in dataclasses.fields(options)}
+    documented = {option.name: option for option in KINDS[kind].options}
     assert set(taken) == set(documented)
     for name, option in documented.items():
         assert option.required or option.default == taken[name], name

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.providers import State, states
 from app.settings import Settings, SettingsError
 from data import schema
 from data.errors import DataError
@@ -122,6 +123,7 @@ class Report:
     lacks: tuple[Lack, ...]
     roots: tuple[Root, ...]
     problems: tuple[str, ...]
+    logins: tuple[State, ...] = ()
 
     @property
     def works(self) -> bool:
@@ -130,17 +132,17 @@ class Report:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Print the report; 1 where the main pages cannot work."""
+    """Print the report; 1 where the main pages cannot work, or people cannot sign in by a way that is set."""
     report = check(settings)
     if args.json:
         print(json.dumps(asdict(report) | {"works": report.works}, indent=2, ensure_ascii=False))
     else:
         print("\n".join(words(report)))
-    return 0 if report.works else 1
+    return 0 if report.works and all(login.works for login in report.logins) else 1
 
 
 def check(settings: Settings) -> Report:
-    """Look at the installation, the database and the file roots that ``settings`` name.
+    """Look at the installation, the database, the file roots and the ways to sign in that ``settings`` name.
 
     Raises `SettingsError` where they name no database, or one whose driver is not installed.
     """
@@ -172,7 +174,10 @@ def check(settings: Settings) -> Report:
         source.close()
     roots = tuple(Root(root, _state(Path(root))) for root in settings.files.roots)
     shown = url.render_as_string(hide_password=True)
-    return Report(shown, flavour, version, lacks, roots, tuple(problems))
+    logins = tuple(states(settings))
+    if not any(given.trusted_logins for given in settings.login.providers):
+        problems.append("login.providers: none has trusted_logins, so nobody who signs in is anybody in ISPyB")
+    return Report(shown, flavour, version, lacks, roots, tuple(problems), logins)
 
 
 def words(report: Report) -> Iterator[str]:
@@ -189,6 +194,8 @@ def words(report: Report) -> Iterator[str]:
         yield f"Files      {root.path}: {root.state}"
     if not report.roots:
         yield "Files      files.roots is empty: no image and no file can be shown"
+    for login in report.logins:
+        yield f"Sign-in    {login.key} ({login.kind}): {'' if login.works else 'cannot be used: '}{login.state}"
     for problem in report.problems:
         yield f"Problem    {problem}"
     readable = sum(root.state == "readable" for root in report.roots)

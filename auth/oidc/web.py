@@ -11,6 +11,7 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 from auth.oidc.options import OidcOptions
 from auth.oidc.refusal import Refused, Unreachable
 from auth.providers import Misconfigured
+from auth.tls import client_context
 
 LARGEST: Final = 262_144
 
@@ -49,16 +50,9 @@ class Transport(httpx2.AsyncHTTPTransport):
 def tls_of(options: OidcOptions) -> ssl.SSLContext:
     """What certificates the provider may show. Raises `Misconfigured`."""
     try:
-        tls = ssl.create_default_context(cafile=options.ca_file or None)
+        return client_context(options.ca_file, strict=options.strict_ca)
     except OSError:
         raise Misconfigured("ca_file", f"{options.ca_file!r} holds no certificates that can be read.") from None
-    tls.minimum_version = ssl.TLSVersion.TLSv1_2
-    # The same on every Python; 3.13 begins to be strict of its own.
-    if options.strict_ca:
-        tls.verify_flags |= ssl.VERIFY_X509_STRICT
-    else:
-        tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return tls
 
 
 def client(options: OidcOptions, tls: ssl.SSLContext, *, auth: str = "none", redirect_uri: str = "") -> Any:

@@ -86,4 +86,13 @@ class RedirectProvider(Protocol):
         ...
 
 
+@runtime_checkable
+class Checked(Protocol):
+    """A provider that can say, without anybody's password, whether it can be used. Both sorts may."""
+
+    def check(self) -> str:
+        """What it found, on one line; may take as long as a sign-in. Raises `ProviderUnavailable` with the reason."""
+        ...
+
+
 Provider: TypeAlias = PasswordProvider | RedirectProvider

@@ -21,6 +21,7 @@ from auth.oidc.options import OidcOptions
 from auth.oidc.refusal import Refused, Stopped, UnknownKey, Unreachable
 from auth.oidc.tokens import Logout, check_id_token, check_logout_token, verified
 from auth.oidc.web import client, fetched, tls_of
+from auth.providers import ProviderUnavailable
 
 # An address much longer than this is refused by servers and proxies.
 _LONGEST_HINT: Final = 4000
@@ -82,6 +83,20 @@ class OidcProvider:
         from auth.oidc import routes  # not above: routes are made of the gate
 
         return routes.patterns(gate, self)
+
+    def check(self) -> str:
+        """Read the provider's description and keys, outside of any event loop. Raises `ProviderUnavailable`."""
+
+        async def ask() -> int:
+            async with self._patience():
+                await self._issuer.addresses()
+                return len(await self._issuer.keys())
+
+        try:
+            keys = asyncio.run(ask())
+        except Refused as error:
+            raise ProviderUnavailable(f"{self.options.issuer}: {error.reason}") from error
+        return f"{self.options.issuer} answers, with {keys} key{'' if keys == 1 else 's'} that it signs with"
 
     async def authorization_url(self, attempt: Attempt) -> str:
         """Where the browser goes to sign in. Raises `Refused` and `Unreachable`."""
