@@ -28,17 +28,18 @@ input, select { width: 100%; font: inherit; color: inherit; background: var(--fi
 button { font: inherit; border-radius: 6px; padding: 10px 14px; cursor: pointer; width: 100%; }
 button.main { margin-top: 24px; background: var(--accent); color: var(--on-accent);
   border: 1px solid var(--accent); font-weight: 600; }
+button.second { background: transparent; color: var(--text); border-color: var(--edge); }
 button.other { margin-top: 8px; background: transparent; color: var(--text);
   border: 1px solid var(--edge); text-align: left; }
 button.other small { display: block; color: var(--quiet); font-size: .8125rem; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 a { color: var(--accent); display: inline-block; margin-top: 20px; }
 a.door { display: block; margin: 0 0 8px; padding: 10px 14px; border: 1px solid var(--edge); border-radius: 6px;
-  color: var(--text); text-decoration: none; overflow-wrap: anywhere; }
+  color: var(--text); text-decoration: none; text-align: center; overflow-wrap: anywhere; }
 a.door:first-of-type { background: var(--accent); border-color: var(--accent); color: var(--on-accent);
   font-weight: 600; }
 a.door:hover, button:hover { filter: brightness(1.08); }
-button.other:hover, a.door:not(:first-of-type):hover { filter: none; background: var(--page); }
+button.second:hover, button.other:hover, a.door:not(:first-of-type):hover { filter: none; background: var(--page); }
 p.or { display: flex; align-items: center; gap: 12px; margin: 24px 0 0; font-size: .875rem; }
 p.or::before, p.or::after { content: ""; flex: 1; border-top: 1px solid var(--line); }
 """
@@ -90,7 +91,10 @@ class SignInPage:
         return hidden("csrf", self.token) + hidden("next", self.wanted)
 
     def _form(self) -> str:
-        told = ' aria-describedby="failed" aria-invalid="true"' if self.failed else ""
+        # What failed is the password, unless it was somebody else's page.
+        mistyped = self.failed and (self.login or not self.others)
+        told = ' aria-describedby="failed" aria-invalid="true"' if mistyped else ""
+        button = "main second" if self.others else "main"
         # Whoever mistyped the password has given the name already. Where there are other ways in,
         # the first Tab leads to them.
         at_password = " autofocus" if self.login else ""
@@ -103,7 +107,7 @@ class SignInPage:
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password"
  maxlength="1024" required{at_password}{told}>
-<button class="main">Sign in</button>
+<button class="{button}">Sign in</button>
 </form>"""
 
     def _provider(self) -> str:

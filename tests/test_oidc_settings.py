@@ -129,7 +129,7 @@ def test_over_https_the_provider_must_be_of_the_named_authority(tmp_path: Path, 
             oidc.provider._issuer = OidcProvider("liar", options)._issuer
             refused = oidc.browser().get("/auth/liar/start")
             assert refused.status == 503
-            assert "does not answer" in refused.text
+            assert "its certificate is not accepted" in refused.text
 
 
 def test_a_certificate_of_another_name_is_refused(tmp_path: Path) -> None:

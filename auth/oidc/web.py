@@ -80,12 +80,21 @@ async def fetched(asker: Any, url: str, what: str, access_token: str = "") -> di
     try:
         answer = await asker.request("GET", url, headers=headers, withhold_token=True)
     except (httpx2.HTTPError, OSError) as error:
-        raise Unreachable(f"{what} cannot be fetched ({type(error).__name__})") from error
+        raise Unreachable(f"{what} cannot be fetched ({trouble(error)})") from error
     if answer.status_code >= 500 or answer.status_code == 429:
         raise Unreachable(f"{what} cannot be fetched (HTTP {answer.status_code})")
     if answer.status_code != 200:
         raise Refused(f"{what} cannot be fetched (HTTP {answer.status_code})")
     return json_object(answer.content, what)
+
+
+def trouble(error: Exception) -> str:
+    """What went wrong on the way, in our words."""
+    if isinstance(error, httpx2.TimeoutException):
+        return "it takes too long"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "its certificate is not accepted"
+    return "no connection" if isinstance(error, httpx2.ConnectError) else type(error).__name__
 
 
 def json_object(content: bytes, what: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from auth.oidc.issuer import Addresses, Issuer, Key
 from auth.oidc.options import OidcOptions
 from auth.oidc.refusal import Refused, Stopped, UnknownKey, Unreachable
 from auth.oidc.tokens import Logout, check_id_token, check_logout_token, verified
-from auth.oidc.web import client, fetched, tls_of
+from auth.oidc.web import client, fetched, tls_of, trouble
 from auth.providers import ProviderUnavailable
 
 # An address much longer than this is refused by servers and proxies.
@@ -194,7 +194,7 @@ class OidcProvider:
             kind = Unreachable if status >= 500 or status == 429 else Refused
             raise kind(f"it did not give its statement (HTTP {status})") from error
         except (httpx2.HTTPError, OSError) as error:
-            raise Unreachable(f"it did not give its statement ({type(error).__name__})") from error
+            raise Unreachable(f"it did not give its statement ({trouble(error)})") from error
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise Refused("its answer cannot be read") from error
         if not isinstance(token, Mapping) or "id_token" not in token:
