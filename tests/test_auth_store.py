@@ -13,7 +13,7 @@ from servers.gated import Clock
 from servers.mariadb import Server
 
 from auth.identity import Identity
-from auth.records import Account, Limit
+from auth.records import Account, Limit, ProviderSession
 from auth.store import Store, digest
 
 ALICE = Identity("people", "1", "alice", "Alice Å", ("mx", "em"))
@@ -273,3 +273,20 @@ def test_attempts_and_links_are_counted_once_on_a_server_too(shared: tuple[Store
         taken = list(threads.map(lambda i: shared[i % 2].take_token(token), range(16)))
     assert waits.count(0) == 5
     assert taken.count(ALICE) == 1
+
+
+def test_a_sign_in_at_a_provider_comes_back_once_on_a_server_too(shared: tuple[Store, Store], clock: Clock) -> None:
+    one, two = shared
+    one.flows.begin("state", "browser", "sso", "/?visit=mx415-3")
+    assert two.flows.take("state", "another", "sso") is None
+    with ThreadPoolExecutor(8) as threads:
+        taken = list(threads.map(lambda i: shared[i % 2].flows.take("state", "browser", "sso"), range(16)))
+        firsts = list(threads.map(lambda i: shared[i % 2].flows.use_once("token", clock() + 60), range(16)))
+    assert [flow.wanted for flow in taken if flow] == ["/?visit=mx415-3"]
+    assert firsts.count(True) == 1
+    ends, stays = (one.begin(ALICE, there=ProviderSession(sid, "hint")) for sid in ("first", "second"))
+    assert two.revoke_provider_session(ALICE.provider, "first", ALICE.subject, "signed out there") == 1
+    assert (one.look_up(ends), one.flows.of(digest(ends))) == (None, None)
+    assert one.look_up(stays) is not None
+    two.tidy()
+    assert one.flows.of(digest(stays)) == ProviderSession("second", "hint")
