@@ -14,7 +14,11 @@ import numpy as np
 import pytest
 from servers import realdata
 
-from data.images.formats import FrameMeta, Unreadable, open_frames
+from data.images.files import Files
+from data.images.formats import Frame, FrameMeta, Unreadable, open_frames
+from data.images.images import Images
+from data.images.reduce import reduce
+from data.images.series import Series
 
 SHAPE = (40, 60)
 
@@ -365,3 +369,21 @@ def test_byte_offsets_that_leave_32_bits_are_not_wrapped() -> None:
     kernels = pytest.importorskip("data.images.kernels", reason="numba is not installed")
     data = fabio.compression.compByteOffset(np.array([2**31 - 1, 2**31 + 5], np.int64))
     assert kernels.offsets(data, 2) is None
+
+
+def test_a_cbf_whose_checksum_is_wrong_is_shown_with_a_note_and_gives_no_counts(tmp_path: Path) -> None:
+    array = np.arange(600, dtype=np.int32).reshape(20, 30) - 3
+    path = tmp_path / "a_0001.cbf"
+    fabio.cbfimage.CbfImage(data=array).write(str(path))
+    images = Images(Files((tmp_path,)))
+    series = Series(str(tmp_path), "a_####.cbf", 1, 1)
+    whole = images.picture(images.shot(series, 1), 256)
+    assert (whole.reduced.codes == reduce(Frame(array, array < 0), 256, fast=False).codes).all()
+    assert images.facts(images.shot(series, 1)).meta.notes == ()
+    data = bytearray(path.read_bytes())
+    data[data.index(b"\x0c\x1a\x04\xd5") + 300] ^= 1
+    path.write_bytes(bytes(data))
+    damaged = images.shot(series, 1)
+    assert any("checksum" in note for note in images.facts(damaged).meta.notes)
+    with pytest.raises(Unreadable, match="checksum"):
+        images.frame(damaged)

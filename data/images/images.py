@@ -1,7 +1,7 @@
 """From a frame on disk, or a projection of many, to what a browser is sent. One for a process, safe in threads."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any, Literal, TypeVar
 
@@ -13,7 +13,7 @@ from data.images.files import Files
 from data.images.formats import Frame, FrameMeta, Unreadable
 from data.images.formats.chunk import Chunk, Damaged
 from data.images.loops import bitshuffle
-from data.images.reduce import Pooling, Reduced, factor_for, levels, reduce, reduce_signed, scale_of, scaled, table
+from data.images.reduce import Pooling, Reduced, factor_for, levels, reduce, reduce_offsets, scale_of, scaled, table
 from data.images.series import Series, Shot
 from data.images.shelf import Shelf
 
@@ -95,7 +95,10 @@ class Images:
     def facts(self, shot: Shot) -> Facts:
         """What the file of a frame says. Raises Unreadable."""
         with self.shelf.frames(shot.path, shot.stamp) as frames:
-            return Facts(frames.meta(shot.index), frames.shape, frames.count, frames.channels)
+            meta, damage = frames.meta(shot.index), frames.damage(shot.index)
+            if damage is not None:
+                meta = replace(meta, notes=(*meta.notes, damage))
+            return Facts(meta, frames.shape, frames.count, frames.channels)
 
     def frame(self, subject: Subject) -> Frame:
         """All pixels. Raises Unreadable, NotYet."""
@@ -143,10 +146,10 @@ class Images:
                 codes = _sound(subject, lambda: kept.packed.pool(factor, table(), kept.chunk.rejected))
                 return Picture(Reduced(codes, factor), kept.chunk.shape[::-1], levels(codes))
             with self.shelf.frames(subject.path, subject.stamp) as frames:
-                signed = frames.signed(subject.index)
-            if signed is not None:
-                small = reduce_signed(signed, longest)
-                return Picture(small, signed.shape[::-1], levels(small.codes))
+                offsets, shape = frames.offsets(subject.index), frames.shape
+            found = None if offsets is None else reduce_offsets(offsets, shape, longest)
+            if found is not None:
+                return Picture(found, shape[::-1], levels(found.codes))
         frame = self.frame(subject)
         small = reduce(frame, longest, pooling)
         return Picture(small, frame.shape[::-1], levels(small.codes))

@@ -7,6 +7,7 @@ Never `parallel=True`: numba's own threads abort when two of ours enter at once.
 import os
 from importlib import import_module
 from pathlib import Path
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,6 @@ def compiled(function: Any) -> Any:
 
 def _pool_loop(array: Any, mask: Any, factor: int, table: Any, top: int, out: Any) -> None:
     height, width = array.shape
-    signed = mask.size == 0  # then what is negative is masked
     line = np.empty(out.shape[1], np.int64)
     for row in range(out.shape[0]):
         line[:] = -1
@@ -41,16 +41,11 @@ def _pool_loop(array: Any, mask: Any, factor: int, table: Any, top: int, out: An
             x = 0
             for column in range(out.shape[1]):
                 best = line[column]
-                if signed:
-                    for _ in range(min(factor, width - x)):
+                for _ in range(min(factor, width - x)):
+                    if not mask[y, x]:
                         best = max(best, np.int64(array[y, x]))
-                        x += 1
-                else:
-                    for _ in range(min(factor, width - x)):
-                        if not mask[y, x]:
-                            best = max(best, np.int64(array[y, x]))
-                            best = max(best, 0)
-                        x += 1
+                        best = max(best, 0)
+                    x += 1
                 line[column] = best
         for column in range(out.shape[1]):
             value = line[column]
@@ -79,54 +74,110 @@ def pool(
     return out
 
 
-def pool_signed(array: NDArray[np.int32], factor: int, table: NDArray[np.uint8], top: int) -> NDArray[np.uint8]:
-    """The same for an image in which the negative pixels, and no others, are masked."""
-    return pool(array, np.zeros((0, 0), np.bool_), factor, table, top)
+def _pool_signed_loop(array: Any, factor: int, table: Any, top: int, out: Any) -> None:
+    height, width = array.shape
+    line = np.empty(width, np.int32)
+    for row in range(out.shape[0]):
+        line[:] = -1
+        for y in range(row * factor, min(height, (row + 1) * factor)):
+            here = array[y]
+            for x in range(width):
+                line[x] = max(line[x], here[x])
+        for column in range(out.shape[1]):
+            best = line[column * factor]
+            for x in range(column * factor + 1, min(width, (column + 1) * factor)):
+                best = max(best, line[x])
+            if best < 0:
+                out[row, column] = 255
+            elif best < 65536:
+                out[row, column] = table[best]
+            else:
+                value = min(best, top)
+                octave = 0
+                while (value >> (octave + 1)) >= 32:
+                    octave += 1
+                out[row, column] = 32 + 16 * octave + ((value >> (octave + 1)) & 15)
+
+
+_pool_signed = compiled(_pool_signed_loop)
+_scratch = local()
+
+
+def pool_offsets(
+    data: bytes | memoryview, shape: tuple[int, int], factor: int, table: NDArray[np.uint8], top: int
+) -> NDArray[np.uint8] | None:
+    """Codes of a CBF packed by byte offsets, in which negative pixels are masked (see `pool`).
+
+    None where it is cut short or a pixel needs more than 32 bits. The pixels are unpacked into memory that the thread
+    uses again: to get 25 MB anew takes as long as to fill them.
+    """
+    height, width = shape
+    pixels: NDArray[np.int32] | None = getattr(_scratch, "pixels", None)
+    if pixels is None or len(pixels) < height * width:
+        pixels = _scratch.pixels = np.empty(height * width, np.int32)
+    pixels = pixels[: height * width]
+    if _offsets(np.frombuffer(data, np.int8), pixels) != len(pixels):
+        return None
+    out = np.empty((-(-height // factor), -(-width // factor)), np.uint8)
+    _pool_signed(pixels.reshape(shape), factor, table, top, out)
+    return out
+
+
+def _counted_loop(codes: Any, found: Any) -> None:
+    for code in codes:
+        found[code] += 1
+
+
+_counted = compiled(_counted_loop)
+
+
+def counted(codes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How often each of the 256 codes occurs."""
+    found = np.zeros(256, np.int64)
+    _counted(codes.ravel(), found)
+    return found
 
 
 def _offsets_loop(src: Any, out: Any) -> Any:
     """Undo the byte offsets of CBF: differences of 1 byte, or 2, 4, 8 behind the lowest value of what is shorter.
 
-    How many pixels there were, and -1 where a value does not fit into the 32 bits of `out`.
+    How many pixels there were, and -1 where a value does not fit into the 32 bits of `out`, as far as is seen at the
+    differences of more than a byte.
     """
     value = np.int64(0)
     at = 0
     end = len(src)
-    for i in range(len(out)):
+    i = 0
+    while i < len(out):
         if at >= end:
             return i
         step = np.int64(src[at])
+        if step != -128:
+            at += 1
+            value += step
+            out[i] = value
+            i += 1
+            continue
+        size = 2
         at += 1
-        if step == 128:
-            if at + 2 > end:
+        while True:
+            if at + size > end:
                 return i
-            step = np.int64(src[at]) | (np.int64(src[at + 1]) << 8)
-            at += 2
-            if step == 0x8000:
-                if at + 4 > end:
-                    return i
-                step = np.int64(0)
-                for k in range(4):
-                    step |= np.int64(src[at + k]) << (8 * k)
-                at += 4
-                if step == 0x80000000:
-                    if at + 8 > end:
-                        return i
-                    step = np.int64(0)
-                    for k in range(8):
-                        step |= np.int64(src[at + k]) << (8 * k)
-                    at += 8
-                elif step > 0x80000000:
-                    step -= 0x100000000
-            elif step > 0x8000:
-                step -= 0x10000
-        elif step > 128:
-            step -= 256
+            step = np.int64(0)
+            for k in range(size):
+                step |= (np.int64(src[at + k]) & 255) << (8 * k)
+            at += size
+            if size == 8 or step != np.int64(1) << (8 * size - 1):
+                break
+            size *= 2
+        if size < 8 and step >= np.int64(1) << (8 * size - 1):
+            step -= np.int64(1) << (8 * size)
         value += step
         if value < -2147483648 or value > 2147483647:
             return -1
         out[i] = value
-    return len(out)
+        i += 1
+    return -1 if value < -2147483648 or value > 2147483647 else i
 
 
 _offsets = compiled(_offsets_loop)
@@ -136,7 +187,7 @@ def offsets(data: bytes | memoryview, pixels: int) -> NDArray[np.int32] | None:
     """The pixels of a CBF packed by byte offsets, fewer where it is cut short; None where one needs more than 32
     bits."""
     out = np.empty(pixels, np.int32)
-    number = _offsets(np.frombuffer(data, np.uint8), out)
+    number = _offsets(np.frombuffer(data, np.int8), out)
     return None if number < 0 else out[:number]
 
 

@@ -126,13 +126,14 @@ def scaled(array: NDArray[Any], scale: tuple[float, float]) -> Counts:
     return np.rint(np.clip(values, 0, _TOP)).astype(np.uint32)
 
 
-def reduce_signed(array: NDArray[np.int32], longest: int) -> Reduced:
-    """`reduce` for counts in which what is negative, and nothing else, is masked. Needs the compiled loops."""
+def reduce_offsets(data: memoryview, shape: tuple[int, int], longest: int) -> Reduced | None:
+    """`reduce` for a CBF packed by byte offsets; None where it must be unpacked in another way."""
     compiled = kernels()
-    factor = factor_for((array.shape[0], array.shape[1]), longest)
     if compiled is None:
-        return reduce(Frame(array, array < 0), longest)
-    return Reduced(compiled.pool_signed(np.ascontiguousarray(array), factor, table(), _TOP), factor)
+        return None
+    factor = factor_for(shape, longest)
+    codes = compiled.pool_offsets(data, shape, factor, table(), _TOP)
+    return None if codes is None else Reduced(codes, factor)
 
 
 def _averaged(frame: Frame, factor: int) -> Frame:
@@ -190,7 +191,8 @@ def _pool(array: NDArray[Any], mask: NDArray[np.bool_], factor: int) -> Codes:
 
 def levels(codes: Codes, low: float = 0.0, high: float = 99.9) -> tuple[int, int]:
     """Counts at two percentiles of what is not masked; (0, 1) for a frame without valid pixels."""
-    seen = np.bincount(codes.ravel(), minlength=256)[:MASKED]
+    compiled = kernels()
+    seen = (np.bincount(codes.ravel(), minlength=256) if compiled is None else compiled.counted(codes))[:MASKED]
     total = int(seen.sum())
     if total == 0:
         return 0, 1

@@ -92,8 +92,9 @@ def warm() -> None:
     array = rng.poisson(1, (64, 64)).astype(np.uint32)
     array[30:33, 30:33] = 500
     spots.find(Frame(array, array > 600))
-    signed = kernels.offsets(b"\x01\x02\x80\x00\x10", 3)
-    reduce.reduce_signed(signed.reshape(1, 3), 256)
+    kernels.offsets(b"\x01\x02\x80\x00\x10", 3)
+    reduce.reduce_offsets(memoryview(b"\x01\x02\x80\x00\x10"), (1, 3), 256)
+    reduce.levels(np.zeros((4, 4), np.uint8))
     with suppress(ImportError):
         bitshuffle: Any = import_module("data.images.bitshuffle")
         for kind in ("u1", "u2", "u4"):

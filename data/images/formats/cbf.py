@@ -86,12 +86,14 @@ class _Cbf(Frames):
         mask = array < 0 if array.dtype.kind == "i" else ~np.isfinite(array)
         return Frame(array, np.asarray(mask), self.meta())
 
-    def signed(self, index: int = 0) -> NDArray[np.int32] | None:
+    def offsets(self, index: int = 0) -> memoryview | None:
         checked_index(index, self.count, self._name)
-        if self._type not in _NARROW or "byte_offset" not in self._packing:
-            return None
-        array = self._sound()
-        return array if array.dtype == np.int32 else None
+        return self._data if self._type in _NARROW and "byte_offset" in self._packing else None
+
+    def damage(self, index: int = 0) -> str | None:
+        stated = self._word("Content-MD5")
+        wrong = bool(stated) and self._wrong_sum(stated)
+        return f"The image in “{self._name}” is damaged: its checksum does not agree." if wrong else None
 
     def _sound(self) -> NDArray[Any]:
         try:
@@ -113,9 +115,8 @@ class _Cbf(Frames):
 
     def _decoded(self) -> NDArray[Any]:
         pixels = self.shape[0] * self.shape[1]
-        stated = self._word("Content-MD5")
-        if stated and self._wrong_sum(stated):
-            raise Unreadable(f"The image in “{self._name}” is damaged: its checksum does not agree.")
+        if wrong := self.damage():
+            raise Unreadable(wrong)
         if "byte_offset" in self._packing:
             # The sums are signed; fabio knows two widths of them.
             wide = self._type not in _NARROW

@@ -81,8 +81,13 @@ class Frames(ABC):
     def read(self, index: int = 0, channel: int = 0) -> Frame:
         """One frame. Raises Unreadable, and nothing else."""
 
-    def signed(self, index: int = 0) -> NDArray[np.int32] | None:
-        """The pixels alone, where those that are negative, and no others, are masked. Raises Unreadable."""
+    def offsets(self, index: int = 0) -> memoryview | None:
+        """The pixels packed by byte offsets, where those that are negative, and no others, are masked. Not looked at
+        for damage: see `damage`. Raises Unreadable."""
+        return None
+
+    def damage(self, index: int = 0) -> str | None:
+        """A sentence where a sum in the file says that its pixels are not those that were written. Takes a while."""
         return None
 
     def chunk(self, index: int = 0, channel: int = 0) -> "Chunk | None":
