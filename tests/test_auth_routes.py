@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers.gated import Browser, Dashboard, dashboard
+from servers.gated import Browser, Dashboard, People, dashboard
 
 from auth.identity import Identity
 from auth.store import digest
@@ -333,3 +333,23 @@ def test_names_in_the_audit_trail_stay_on_one_line(site: Dashboard) -> None:
     row = site.store.audit()[0]
     assert "\n" not in row.login
     assert "\x1b" not in row.detail
+
+
+class Proposals(People):
+    """A second way to sign in with a password."""
+
+    key = "proposals"
+    label = "Proposal account"
+
+
+def test_of_several_ways_with_a_password_the_chosen_one_is_asked_and_stays_chosen(tmp_path: Path) -> None:
+    second = Proposals()
+    with dashboard(tmp_path, providers=[second]) as site:
+        browser = site.browser()
+        form = {**browser.form(), "login": "alice", "password": "wrong", "provider": "proposals"}
+        answer = browser.send("/login", **form)
+        assert answer.status == 401
+        assert '<option value="proposals" selected>Proposal account</option>' in answer.text
+        assert (site.people.asked, second.asked) == ([], ["alice"])
+        assert browser.send("/login", **{**form, "provider": "nobody"}).status == 401
+        assert second.asked == ["alice"]

@@ -88,6 +88,26 @@ def test_sign_ins_begun_and_not_finished_are_counted(oidc: OidcSite, monkeypatch
     assert "Too many attempts" in refused.text
 
 
+def test_a_site_under_a_prefix_is_left_and_come_back_to_there(tmp_path: Path) -> None:
+    with oidc_site(tmp_path, gate={"prefix": "/lens"}) as oidc:
+        browser = oidc.browser()
+        assert 'href="/lens/auth/liar/start?next=/lens/app"' in browser.get("/login?next=/lens/app").text
+        url = oidc.leave(browser, "/lens/app")
+        assert _query(url)["redirect_uri"] == f"http://localhost:{oidc.site.port}/lens/auth/liar/callback"
+        assert browser.come_back(oidc.there(browser, url)).location == "/lens/app"
+        assert browser.fetch("/echo").text == "alice"
+
+
+def test_the_provider_is_told_the_address_that_people_type(tmp_path: Path) -> None:
+    with oidc_site(tmp_path, gate={"public_url": "https://lens.example.org/"}) as oidc:
+        sent = oidc.browser().get("/auth/liar/start")
+        assert _query(sent.location)["redirect_uri"] == "https://lens.example.org/auth/liar/callback"
+        cookie = next(line for line in sent.headers.get_all("Set-Cookie") or [] if "_flow=" in line)
+        assert cookie.startswith("__Host-ispyb_sid_flow=")
+        for flag in ("HttpOnly", "Secure", "SameSite=Lax", "Path=/"):
+            assert flag in cookie
+
+
 # -- coming back ----------------------------------------------------------------------------
 
 
