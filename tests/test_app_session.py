@@ -166,6 +166,22 @@ def test_a_browser_that_moves_to_another_visit_hears_of_that_one_only(running: R
     running.drive(talk)
 
 
+def test_a_sorted_list_is_offered_what_began_and_reads_it_when_asked_again(running: Running) -> None:
+    async def talk(visitor: Any) -> None:
+        tab = await visitor.open(LINK)
+        rows = (await tab.until("rows"))["rows"]
+        await tab.want(tab.ids["Table"], seq=76, sort="images", descending=True)
+        rows = (await tab.until("rows", seq=76))["rows"]
+        running.site.collect(5998, images=999_999)
+        assert (await tab.until("offer"))["count"] == 1
+        await tab.want(tab.ids["Table"], seq=77, sort="images", descending=True)
+        again = (await tab.until("rows", seq=77))["rows"]
+        assert [row["key"] for row in again[:2]] == [5998, rows[0]["key"]]
+        tab.close()
+
+    running.drive(talk)
+
+
 def test_scripts_leave_compressed_and_pages_do_not(running: Running) -> None:
     async def talk(visitor: Any) -> None:
         script = await visitor.ask("/static/js/bokeh.min.js", headers={"Accept-Encoding": "gzip"})

@@ -26,8 +26,9 @@ log = logging.getLogger(__name__)
 
 VERSION = 2
 _DATABASE, _FILES, _INDEX, _CARD = "ispyb.sqlite", "files", "files.sqlite", "facility.json"
-# Collections of each visit that runs now, newest first, whose snapshots are drawn at once.
-_SHOTS = 10
+# Collections of each visit that runs now, newest first, whose snapshots are drawn at once: the others when asked for,
+# as to draw all would be more than half of the time that the first start takes.
+_SHOTS = 3
 _MOST_BYTES = 300_000_000
 Progress = Callable[[float, str], None]
 
@@ -161,20 +162,20 @@ def first_files(plan: Plan) -> list[str]:
         stem = f"{row['directory']}{row['prefix']}_{row['number']}"
         serial = beamline == "SX1"
         known = stem in plan.frames and stem not in plan.damaged
-        if not known or done.get(beamline, 0) >= (2 if beamline == "BX1" else 1):
+        if not known or done.get(beamline, 0):
             continue
         if serial or (row["images"] > 100 and row["axis_range"]):
             done[beamline] = done.get(beamline, 0) + 1
-            wanted += _frames(row, stem, serial)
+            wanted += _frames(row, stem)
     motions = [path for path in plan.pictures if path.endswith(("_mc.jpg", "_ctf.jpg"))]
     return wanted + motions[-2 * _SHOTS :]
 
 
-def _frames(row: dict[str, object], stem: str, serial: bool) -> list[str]:
+def _frames(row: dict[str, object], stem: str) -> list[str]:
     template = str(row["template"])
     if template.endswith(".cbf"):
-        return [frame_file(str(row["directory"]), template, image) for image in range(1, 5)]
-    return [f"{stem}_master.h5", *(f"{stem}_data_{number:06d}.h5" for number in range(1, 4 if not serial else 6))]
+        return [frame_file(str(row["directory"]), template, image) for image in range(1, 3)]
+    return [f"{stem}_master.h5", f"{stem}_data_000001.h5"]
 
 
 def _card(directory: Path) -> dict[str, str]:

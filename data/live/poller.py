@@ -170,6 +170,10 @@ class Poller:
             else:
                 # What has left the newest is no news; what is there first is.
                 _add(changed, visit, {key[1] for key, digest in now.items() if before.get(key) != digest})
+                # A new one that did not arrive has a number far below the highest: nothing is known of it.
+                told = {one.row["id"] for one in begun.get(visit, ())}
+                if any(key > max(_collections(before), default=0) for key in _collections(now) - told):
+                    changed[visit] = None
         self._tell(changed, visits)
         if None in watched:
             self._facility_news(found)
@@ -208,6 +212,10 @@ class Poller:
             self._facility = now
             self._facility_due = time.monotonic() + _FACILITY_SECONDS
             self._feed.touch(None)
+
+
+def _collections(digests: Mapping[tuple[str, int], str]) -> set[int]:
+    return {number for kind, number in digests if kind == "collections"}
 
 
 def _add(changes: _Changes, visit: int, ids: set[int] | None) -> None:

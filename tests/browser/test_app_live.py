@@ -66,6 +66,53 @@ def test_what_is_looked_at_stays_where_it_is_when_a_collection_comes(site: Site,
     expect(row(page, number)).to_be_visible()
 
 
+def test_a_sorted_list_says_that_there_is_something_new_and_moves_only_when_asked(site: Site, opened: Open) -> None:
+    page = opened(site, "?visit=mx415-3&tab=mx&sort=-images")
+    grid = page.get_by_role("grid", name="MX collections")
+    expect(page.locator("[aria-sort=descending]")).to_have_count(1)
+    page.wait_for_timeout(1500)  # what comes while the list is read is in it
+    expect(page.locator("[role=grid][aria-busy=false]")).to_have_count(1)
+    first = page.locator(".t-body [aria-rowindex='2']")
+    before = first.get_attribute("data-key")
+    number = next(_numbers)
+    site.collect(number, images=999_999, prefix="sorted_in")
+    hint = page.get_by_role("button", name="1 new")
+    expect(hint).to_be_visible(timeout=10_000)
+    assert first.get_attribute("data-key") == before
+    expect(row(page, number)).to_have_count(0)
+    hint.click()
+    expect(row(page, number)).to_contain_text("sorted_in")
+    assert row(page, number).get_attribute("aria-rowindex") == "2"
+    expect(hint).to_be_hidden()
+    expect(grid).to_be_visible()
+
+
+def test_a_filtered_list_takes_in_what_fits_and_nothing_else(site: Site, opened: Open) -> None:
+    page = opened(site, "?visit=mx415-3&tab=mx&f.prefix=wanted")
+    expect(page.get_by_text("No collections match")).to_be_visible()
+    other, number = next(_numbers), next(_numbers)
+    site.collect(other, prefix="another")
+    site.collect(number, prefix="wanted")
+    expect(row(page, number)).to_be_visible(timeout=15_000)
+    expect(row(page, other)).to_have_count(0)
+
+
+def test_back_leads_to_where_one_was_in_the_list(site: Site, opened: Open) -> None:
+    page = opened(site, "?visit=mx415-3&tab=mx")
+    grid = page.get_by_role("grid", name="MX collections")
+    expect(page.locator("[role=grid][aria-busy=false]")).to_have_count(1)
+    grid.evaluate("grid => { grid.scrollTop = 60 * 36 }")
+    expect(page.locator("[role=grid][aria-busy=false]")).to_have_count(1)
+    page.wait_for_function("history.state?.lists?.['MX collections'] === 60 * 36")
+    looked = page.locator(".t-body [aria-rowindex='65'] a").first
+    number = page.locator(".t-body [aria-rowindex='65']").get_attribute("data-key")
+    looked.click() if looked.count() else page.locator(".t-body [aria-rowindex='65']").dblclick()
+    expect(page.get_by_role("heading", name="Parameters")).to_be_visible()
+    page.go_back()
+    expect(row(page, number)).to_be_in_viewport(timeout=10_000)
+    assert grid.evaluate("grid => grid.scrollTop") == 60 * 36
+
+
 def test_the_first_collection_of_a_visit_appears_on_its_empty_page(own_site: Site, opened: Open) -> None:
     page = opened(own_site, "?visit=mx415-4")
     expect(page.get_by_text("No collections yet")).to_be_visible()

@@ -23,13 +23,13 @@ COLUMNS = (
     Column("pi", "Principal investigator", width=190),
     Column("state", "State", width=80),
     Column("visits", "Visits", kind="number", digits=0, filter="number", width=90),
-    Column("last_visit", "Last visit", kind="time", width=156),
+    Column("last_visit", "Latest visit", kind="time", width=156, title="Of all that are planned, too"),
     Column("beamlines", "Beamlines", sortable=False, filter="none", width=150),
 )
 
 
 def _named(word: str) -> tuple[Column, ...]:
-    labels = {"visits": f"{word}s", "last_visit": f"Last {word.lower()}"}
+    labels = {"visits": f"{word}s", "last_visit": f"Latest {word.lower()}"}
     return tuple(replace(column, label=labels.get(column.key, column.label)) for column in COLUMNS)
 
 

@@ -136,7 +136,8 @@ class VisitView:
         found, desk, place = answer.visit, self._desk, self._place
         held = [t for t in TECHNIQUES if answer.techniques.get(t.key)]
         wanted = place.tab if place.tab in BY_KEY else None
-        key = wanted or (held[0].key if held else TECHNIQUES[0].key)
+        # A technique that comes while one looks gets its tab; what is looked at stays.
+        key = wanted or self._current or (held[0].key if held else TECHNIQUES[0].key)
         names = [row["name"] for row in answer.people if row.get("name")]
         people = ", ".join(names[:_MOST_NAMES]) + (
             f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""

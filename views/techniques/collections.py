@@ -25,6 +25,8 @@ class _News:
     asked_for: frozenset[int] | None
     rows: list[Row]
     fits: frozenset[int] = frozenset()
+    total: int | None = None
+    """Rows of the list, counted where it is not known which are new."""
 
 
 def table_state(listing: ListPlace) -> TableState:
@@ -73,6 +75,7 @@ class Collections:
         self._due: set[int] | None = set()  # changed, and not read since; None: any may have
         self._born: set[int] = set()  # began since the list was asked for
         self._offered: set[int] = set()  # new, and waiting for the list to be asked again
+        self._more = 0  # and so many of which only the number is known
         self.table = Table(
             technique.columns,
             on_want=self._want,
@@ -124,10 +127,14 @@ class Collections:
             newest = ids[0] if ids else 0
 
             def all_of_it(reader: Reader) -> _News:
-                fresh = queries.newer(reader, visit, newest) if asked_then.plain else []
-                return _News(None, [*fresh[:_NEWEST], *(queries.changed(reader, visit, ids) if ids else [])])
+                rows = queries.changed(reader, visit, ids) if ids else []
+                if asked_then.plain:
+                    return _News(None, [*queries.newer(reader, visit, newest)[:_NEWEST], *rows])
+                narrowed = Asked(filters=asked_then.filters, search=asked_then.search)
+                counted = queries.collections(reader, visit, narrowed, 0, 1).total if narrowed.narrowed else None
+                return _News(None, rows, total=queries.count(reader, visit) if counted is None else counted)
 
-            return lambda reader: shared.answer(reader, visit, version, (key, asked_then.plain, ids), all_of_it)
+            return lambda reader: shared.answer(reader, visit, version, (key, asked_then, ids), all_of_it)
 
         due = tuple(sorted(self._due, reverse=True)[:_REREAD])
 
@@ -155,7 +162,7 @@ class Collections:
         self._listing += 1
         self._loaded, self._answered, self._done = [], False, False
         self._seen, self._heard = self._desk.pulse.version(), self._desk.pulse.begun()
-        self._due, self._born, self._offered = set(), set(), set()
+        self._due, self._born, self._offered, self._more = set(), set(), set(), 0
 
     def _greet(self, rows: list[Row]) -> None:
         """Collections that have just begun."""
@@ -172,6 +179,9 @@ class Collections:
         changed = [row for row in news.rows if row["id"] in known]
         if changed:
             self.table.update_rows([self._technique.draw(self._desk, row) for row in changed])
+        if news.total is not None and self._total is not None:
+            self._more = max(0, news.total - self._total - len(self._offered))
+            self._hint()
         self._add([row for row in news.rows if not self._asked.narrowed or row["id"] in news.fits])
 
     def _add(self, rows: list[Row]) -> None:
@@ -188,7 +198,10 @@ class Collections:
         offered = self._offered | {row["id"] for row in fresh if row not in top}
         if offered != self._offered:
             self._offered = offered
-            self.table.offer(len(offered))
+            self._hint()
+
+    def _hint(self) -> None:
+        self.table.offer(len(self._offered) + self._more)
 
     def _is_new(self, key: int) -> bool:
         """Whether a collection that is not loaded is new, and not one of those further down."""
@@ -241,8 +254,7 @@ class Collections:
             if page.rows:
                 self._last = page.rows[-1]["group_id"], page.rows[-1]["id"]
             self._done = self._done or page.done
-            if plain:
-                self._total = total
+            self._total = total
             self.table.send_rows(
                 want.seq, want.offset, [self._technique.draw(desk, row) for row in page.rows], total, page.done
             )

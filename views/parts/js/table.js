@@ -23,6 +23,7 @@ export function render(given) {
   let columns = []
   let problem = null
   let flashing = new Set()
+  let back = history.state?.lists?.[content.label] ?? 0 // where one was when one left by a link, on Back or a reload
   let offered = 0 // new rows whose place is not at the top: they come when the list is asked again
 
   // -- the frame
@@ -229,6 +230,7 @@ export function render(given) {
   function change(changed, report = true) {
     const before = JSON.stringify([state.sort, state.descending, state.filters, state.search])
     state = {...state, ...changed}
+    if (report) back = 0
     if (report) tell({type: "state", ...state})
     frame()
     if (JSON.stringify([state.sort, state.descending, state.filters, state.search]) !== before) restart()
@@ -316,9 +318,22 @@ export function render(given) {
     }
     const before = new Map(found.map((row) => [row[content.key], JSON.stringify(rows.row(row[content.key]))]))
     if (question.fresh) rows.clear()
+    const first = !rows.answered
     rows.put(offset - (question.fresh ? 0 : question.shift), found, total, done)
     for (const row of found) if (drawn.has(row[content.key]) && before.get(row[content.key]) !== JSON.stringify(row)) renew(row[content.key], row)
     paint()
+    if (first && back) {
+      scroller.scrollTop = back
+      back = 0
+      paint()
+    }
+  }
+  /** Keep where one is with this entry of the history. */
+  function remember() {
+    if (el.isConnected && rows.answered) {
+      const lists = {...history.state?.lists, [content.label]: scroller.scrollTop}
+      history.replaceState({...history.state, lists}, "")
+    }
   }
   function renew(key, row, before = null) {
     const old = drawn.get(key)
@@ -350,10 +365,12 @@ export function render(given) {
   // -- listening
 
   const settle = later(() => need(), 60)
+  const rest = later(remember, 150)
   scroller.addEventListener("scroll", framed(() => {
     if (scroller.scrollTop <= 2 && rows.pending.length) admit()
     paint()
     settle()
+    rest()
   }))
   finder.addEventListener("input", later(() => change({search: finder.value.trim()}), 250))
   finder.addEventListener("keydown", (event) => {
