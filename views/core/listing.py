@@ -17,7 +17,8 @@ Answer = Callable[[Reader, Asked, int, int], Page]
 
 
 class Listing:
-    """Ties a Table to a page function. ``draw`` turns a row of the answer into one of the table."""
+    """Ties a Table to a page function. ``draw`` turns a row of the answer into one of the table; ``away`` names the
+    question of ``data.exports`` that the list may be taken away as."""
 
     def __init__(
         self,
@@ -31,6 +32,7 @@ class Listing:
         noun: tuple[str, str],
         empty: tuple[str, str],
         height: int = 0,
+        away: str = "",
     ) -> None:
         self._desk, self._draw, self._relist = desk, draw, relist
         self._answer: Answer | None = None
@@ -45,6 +47,7 @@ class Listing:
             empty=empty,
             height=height,
             page=100,
+            away=f"{desk.prefix}/export/{away}" if away else "",
         )
 
     def show(self, answer: Answer, listing: ListPlace, anew: bool = True) -> None:

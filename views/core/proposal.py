@@ -86,11 +86,12 @@ class ProposalView:
             label=f"{word}s",
             noun=(word.lower(), f"{word.lower()}s"),
             empty=(f"No {word.lower()}s", f"This proposal has had no {word.lower()} that you may see."),
+            away="visits",
         )
         self._samples = Listing(
             desk, SAMPLES, dict, _nothing, desk.relist,
             label="Samples", noun=("sample", "samples"),
-            empty=("No samples", "Samples appear here once a shipment holds them."),
+            empty=("No samples", "Samples appear here once a shipment holds them."), away="samples",
         )  # fmt: skip
         self.parts: list[Viewable] = [self._head, self._below]
         self.spans: list[Span] = [12, 12]
@@ -161,9 +162,11 @@ class ProposalView:
         listing = self._place.listing
         if tab == "visits":
             self._arrange(self._visits.table)
+            self._visits.table.take_away(f"proposal={name}")
             self._visits.show(lambda r, asked, o, n: visits.visits_of(r, key, asked, o, n), listing)
         elif tab == "samples":
             self._arrange(self._samples.table)
+            self._samples.table.take_away(f"proposal={name}&tab=samples")
             self._samples.show(lambda r, asked, o, n: proposals.samples(r, key, asked, o, n), listing)
         elif tab == "shipments":
             self._below.set(shipment_blocks(answer.tree or []))

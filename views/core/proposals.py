@@ -51,6 +51,7 @@ class Proposals:
                 "No proposals",
                 "You are on no proposal and no session yet. Ask the principal investigator to add you.",
             ),
+            away="proposals",
         )
         self.parts: list[Viewable] = [self._head, self._listing.table]
         self.spans: list[Span] = [12, 12]
@@ -59,6 +60,7 @@ class Proposals:
         """Show the list as the link says."""
         self._desk.head("Proposals", ())
         self._desk.pulse.watch(None)
+        self._listing.table.take_away("page=proposals")
         self._listing.show(proposals.proposals, place.listing)
 
     def beat(self) -> None:

@@ -200,4 +200,5 @@ class VisitView:
             self._desk.redraw()
         self._current = key
         if key is not None and self._id is not None:
+            self._lists[key].table.take_away(f"visit={self._name}&tab={key}")
             self._lists[key].show(self._id, self._place.listing)

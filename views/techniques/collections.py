@@ -87,6 +87,7 @@ class Collections:
             noun=("collection", "collections"),
             empty=("No collections yet", "New ones appear here by themselves as the beamline writes them."),
             page=50,
+            away=f"{desk.prefix}/export/collections",
         )
         self._beat: Reading[_News] = Reading(desk, self._news, self._no_news)
 
