@@ -11,6 +11,7 @@ from typing import Any
 from tornado.iostream import StreamClosedError
 
 from app.routes.lanes import Lanes, Late
+from app.routes.rows import Rows
 from app.services import Services
 from auth.routes import AuthedHandler
 from data.errors import DataError, NotFound
@@ -70,6 +71,7 @@ class Darkroom:
     kept: Cache[str, Body]
     small: Cache[str, Body]
     jobs: Jobs
+    rows: Rows
     conventions: Mapping[str, Convention]
     most: int
 

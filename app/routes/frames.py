@@ -14,7 +14,6 @@ from PIL import Image
 
 from app.routes.answers import Body, Darkroom, PictureHandler, named, said
 from app.routes.stacks import begun, named_projection
-from data.core import collection as collections
 from data.images import about, curves, spots
 from data.images.formats import Frame, Unreadable
 from data.images.images import How, Images, NotYet, Projection, Region, Subject, cut
@@ -59,7 +58,7 @@ class FrameHandler(PictureHandler):
 
     async def asked(self, number: int, image: int) -> Asked:
         """The collection, as the person who asks may see it, and the images meant. Raises NotFound, Unreadable."""
-        row = await self.ask(lambda reader: collections.imaging(reader, number))
+        row = await self.ask(lambda reader: self.room.rows.imaging(reader, number))
         series = Series.of(row)
         how = self.get_query_argument("how", "max")
         last: int | None = None
@@ -202,7 +201,7 @@ class RadialHandler(FrameHandler):
         placement = self.placement(asked, frame)
         if placement.plane is None:
             raise Unreadable(placement.check.text)
-        found = curves.radial(frame, placement.plane)
+        found = curves.radial(frame, placement.plane, library=curves.library_ready())
         content = {
             "d": numbers(found.d, 5),
             "two_theta": numbers(found.two_theta, 5),

@@ -13,7 +13,9 @@ class Late(Exception):
     """The file server did not answer in time."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"The file server did not answer within {seconds:g} s. Try again in a moment.")
+        super().__init__(
+            f"This was not ready within {seconds:g} s: the file server is slow or busy. Try again in a moment."
+        )
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ class SmallFrameHandler(PictureHandler):
 
     async def get(self, number: str, image: str) -> None:
         async def work() -> Body:
-            series = Series.of(await self.ask(lambda reader: collections.imaging(reader, int(number))))
+            series = Series.of(await self.ask(lambda reader: self.room.rows.imaging(reader, int(number))))
             stored = series.stored(int(image))
 
             def draw() -> Body:

@@ -6,7 +6,6 @@ from typing import Any, get_args
 from app.routes.answers import Body, Darkroom, PictureHandler, said
 from auth.gate import gate_of
 from auth.identity import signed_in
-from data.core import collection as collections
 from data.images.formats import Unreadable
 from data.images.images import How, Projection
 from data.images.jobs import Job
@@ -26,7 +25,7 @@ class StackHandler(PictureHandler):
             return self.fail(400, "Not understood", "A stack needs first, last and how (max, sum or mean).")
 
         async def work() -> Body:
-            row = await self.ask(lambda reader: collections.imaging(reader, int(number)))
+            row = await self.ask(lambda reader: self.room.rows.imaging(reader, int(number)))
             projection = await named_projection(self.room, Series.of(row), *asked)
             return begun(self, int(number), projection)
 

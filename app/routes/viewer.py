@@ -6,6 +6,7 @@ from typing import Any
 from app.routes import frames, pictures, stacks
 from app.routes.answers import Body, Darkroom
 from app.routes.lanes import Lanes
+from app.routes.rows import Rows
 from app.services import Services
 from app.settings import Settings, SettingsError, variable
 from data.images import loops
@@ -33,6 +34,7 @@ def patterns(services: Services) -> list[tuple[Any, ...]]:
         kept=cache(chosen.cache_mb),
         small=cache(60),
         jobs=Jobs(images, _words, chosen.jobs, chosen.scheduler),
+        rows=Rows(),
         conventions=conventions(services.settings),
         most=chosen.most,
     )

@@ -1,5 +1,6 @@
 """What can be read off one frame: radial average, histogram, line and box profiles. Masked pixels count nowhere."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -51,6 +52,11 @@ def radial(frame: Frame, plane: Plane, bins: int = 800, *, library: bool = True)
         mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     d = plane.wavelength / (2 * np.sin(centre / 2))
     return Radial(d, np.degrees(centre), mean, count, "Each valid pixel in the bin of its centre, evenly spaced in 2θ.")
+
+
+def library_ready() -> bool:
+    """Whether pyFAI is there and loaded, which takes seconds the first time (see `warm.begin`)."""
+    return "pyFAI.integrator.azimuthal" in sys.modules
 
 
 def _pyfai() -> Callable[[Frame, Plane, int], Radial] | None:

@@ -42,6 +42,8 @@ def begin() -> None:
 def _release() -> None:
     if prepare():
         loops.release()
+    with suppress(ImportError):
+        import_module("pyFAI.integrator.azimuthal")
 
 
 def prepare() -> bool:

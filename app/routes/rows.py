@@ -1,0 +1,41 @@
+"""Rows of collections that were looked up a moment ago, each for the Scope that saw it."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from threading import Lock
+from typing import Any
+
+from data.core import collection as collections
+from data.reader import Reader
+from data.scope import Scope
+
+_SECONDS = 5.0
+_MOST = 2000
+
+
+class Rows:
+    """A viewer that plays asks for 25 frames of one collection a second; the question takes longer than the answer.
+
+    What was refused is not kept, and a row is never given to another Scope.
+    """
+
+    def __init__(self, seconds: float = _SECONDS) -> None:
+        self._seconds = seconds
+        self._held: OrderedDict[tuple[Scope, int], tuple[float, Mapping[str, Any]]] = OrderedDict()
+        self._lock = Lock()
+
+    def imaging(self, reader: Reader, number: int) -> Mapping[str, Any]:
+        """`collection.imaging`, at most a few seconds old. Raises NotFound."""
+        key, now = (reader.scope, number), time.monotonic()
+        with self._lock:
+            held = self._held.get(key)
+        if held is not None and now - held[0] < self._seconds:
+            return held[1]
+        row = collections.imaging(reader, number)
+        with self._lock:
+            self._held[key] = (now, row)
+            self._held.move_to_end(key)
+            while len(self._held) > _MOST:
+                self._held.popitem(last=False)
+        return row
