@@ -319,6 +319,11 @@ class Gate(Site):
         """Whether the login names of a provider are those of the application's people."""
         return provider in self.providers and self.providers[provider].trusted_logins
 
+    def personal(self) -> list[str]:
+        """The labels of the providers by whose login names the application knows people."""
+        people = (p for p in self.providers.values() if getattr(p, "principal", "person") == "person")
+        return [p.label for p in people if p.trusted_logins]
+
     def linkable(self) -> list[tuple[str, str]]:
         """Key and label of the providers whose identities people may add to themselves."""
         return [(p.key, p.label) for p in self.redirects.values() if not p.trusted_logins]

@@ -141,7 +141,7 @@ class Unknown(Own):
                 way=self.label(identity.provider),
                 proposal=identity.kind == "proposal",
                 trusted=gate.trusts(identity.provider),
-                others=tuple(p.label for p in gate.providers.values() if p.trusted_logins and p.key != "proposals"),
+                others=tuple(gate.personal()),
                 support=gate.support,
             ),
         )

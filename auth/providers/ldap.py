@@ -82,6 +82,7 @@ class Directory:
         self.key: Final = key
         self.label: Final = label
         self.trusted_logins: Final = trusted_logins
+        self.principal: Final = options.principal
         self._options = options
         if not options.servers:
             raise Misconfigured("servers", "must name a server at least")

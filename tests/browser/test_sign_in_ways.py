@@ -150,7 +150,8 @@ def test_a_person_adds_orcid_signs_in_by_it_and_removes_it(ways: Site, opened: O
     page.goto("login")
     page.get_by_role("link", name="ORCID").click()
     expect(page.get_by_role("heading", name="Test Light does not know you")).to_be_visible()
-    expect(page.get_by_text("add ORCID under Sign-in methods")).to_be_visible()
+    ways_in = "sign in by Facility account or User office or Local account, and add ORCID under Sign-in methods"
+    expect(page.get_by_text(ways_in)).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/login*")
 
