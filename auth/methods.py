@@ -128,6 +128,7 @@ class Unknown(Own):
         if await gate.known.person(identity) is not None:
             self.redirect(f"{gate.prefix}/", status=303)
             return
+        await gate.audit(self, "denial", identity.login, f"{identity.provider}: nobody in ISPyB")
         self.answer(
             403,
             UnknownPage(

@@ -79,6 +79,7 @@ def test_a_name_of_a_provider_that_is_not_trusted_is_nobodys_whatever_it_says(th
     ):
         assert words in page.text
     assert "<script" not in page.text
+    assert [row.detail for row in there.audit() if row.kind == "denial"] == ["liar: nobody in ISPyB"]
     assert browser.get(METHODS).location == "/auth/unknown"
 
 
