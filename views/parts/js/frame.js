@@ -2,8 +2,8 @@
 const query = new URL(import.meta.url).search
 const beside = (name) => import(`./frame_${name}.js${query}`)
 const {h, icon, later, link, own, talk, framed} = await import(`./dom.js${query}`)
-const {automatic, binned, colours, SCALES} = await beside("codes")
-const {geometryOf} = await beside("geometry")
+const {automatic, binned, colours, middle, SCALES} = await beside("codes")
+const {fitting, geometryOf} = await beside("geometry")
 const {ask, Store} = await beside("store")
 const {makeStage} = await beside("stage")
 const {contrastPanel} = await beside("contrast")
@@ -40,7 +40,7 @@ export function render(given) {
 
   const eye = {
     store, zoom: look.zoom, lut: null, show: look.show, about: null, geometry: null, spots: null, shape: null, cursor: null, tool: null,
-    gentle: !full, full: null,
+    gentle: !full, full: null, typical: 0,
     tile: (image, x, y, w, hgt) => (stacked || !content.routes?.tile ? null : own(`${content.routes.tile}/${image}${text({x, y, w, h: hgt, ...source(image)})}`)),
     moved(zoom) {
       eye.zoom = look.zoom = zoom
@@ -122,14 +122,17 @@ export function render(given) {
       ...(look.over ? {last: Math.min(range().last, number + look.over - 1), how: look.how} : {}),
     }
   }
-  function wantedSize() {
-    const {width, height} = stage.size()
+  /** Detector pixels that one code stands for, so that a code is at least a screen pixel: then none hides another. */
+  function wantedFactor() {
     const ratio = Math.min(2, devicePixelRatio || 1)
-    const base = Math.min(2200, Math.max(256, Math.ceil((1.2 * ratio * Math.min(width || 600, height || 600)) / 64) * 64))
-    const whole = eye.full
-    if (!eye.zoom || !whole || stage.near()) return base
-    const factor = Math.max(2, Math.floor(1 / (eye.zoom.scale * ratio)))
-    return Math.max(base, Math.ceil(Math.max(whole.width, whole.height) / factor))
+    const size = stage.size()
+    const scale = eye.zoom && !stage.near() ? eye.zoom.scale : fitting({width: size.width || 600, height: size.height || 600}, eye.full)
+    return Math.max(1, Math.ceil(1 / (scale * ratio) - 0.02))
+  }
+  function wantedSize() {
+    if (eye.full) return Math.max(256, Math.ceil(Math.max(eye.full.width, eye.full.height) / wantedFactor()))
+    const {width, height} = stage.size()
+    return Math.max(256, Math.min(2200, Math.floor((Math.min(2, devicePixelRatio || 1) * Math.min(width || 600, height || 600)) / 64) * 64))
   }
   function address(number, size = wantedSize()) {
     if (stacked) return own(`${stacked.src}${stacked.src.includes("?") ? "&" : "?"}size=${size}`)
@@ -189,6 +192,7 @@ export function render(given) {
     eye.full = frame.full
     if (!rough && !same) {
       bins = binned(frame.data)
+      eye.typical = middle(bins)
       if (look.auto) Object.assign(look, automatic(bins))
       if (!playing) contrast.histogram(bins)
     }
@@ -201,6 +205,7 @@ export function render(given) {
     })
     if (!rough) stage.canvas.dataset.shown = String(Number(stage.canvas.dataset.shown ?? 0) + 1)
     if (!rough && !playing) settled()
+    if (!rough && !same && frame.factor > wantedFactor()) refine()
     if (!playing) companion()
   }
   function failed(error) {

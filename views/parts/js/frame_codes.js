@@ -48,7 +48,9 @@ export function binned(codes) {
   return a
 }
 
-/** Counts from the lowest to the 99.9th percentile of what is not masked; 0 to 1 where nothing is. */
+const LEAST = 9 // counts that the automatic contrast spans at least, so that the noise of single photons stays pale
+
+/** Counts from the lowest to the 99.9th percentile of what is not masked, but nine at least; 0 to 1 where nothing is. */
 export function automatic(bins) {
   let all = 0
   for (let code = 0; code < MASKED; code++) all += bins[code]
@@ -57,7 +59,16 @@ export function automatic(bins) {
   while (!bins[low]) low++
   let high = low
   for (let seen = bins[low]; seen < 0.999 * all && high < TOP;) seen += bins[++high]
-  return {low: lowest(low), high: Math.max(lowest(high), lowest(low) + 1)}
+  return {low: lowest(low), high: Math.max(lowest(high), lowest(low) + LEAST)}
+}
+
+/** The code that half of what is not masked stays below. */
+export function middle(bins) {
+  let all = 0
+  for (let code = 0; code < MASKED; code++) all += bins[code]
+  let code = 0
+  for (let seen = bins[0]; seen < all / 2 && code < TOP;) seen += bins[++code]
+  return code
 }
 
 // Seventeen evenly spaced colours of each map; "grey" alone is made by rule.

@@ -75,7 +75,7 @@ export function contrastPanel(look, changed) {
   const scale = choice("Scale of the colours", SCALES, "scale")
   const map = choice("Colours", MAPS, "map")
   const invert = h("input", {type: "checkbox", onchange: () => changed({invert: invert.checked})})
-  const auto = h("button.f-auto", {type: "button", "aria-pressed": "true", title: "From the lowest count to the 99.9th percentile of this image (a)",
+  const auto = h("button.f-auto", {type: "button", "aria-pressed": "true", title: "From the lowest count to the 99.9th percentile of this image, at least nine counts (a)",
     onclick: () => changed({auto: true})}, "Auto")
   const element = h("div.f-contrast", {}, plot.element, low.row, high.row,
     h("div.f-row", {}, scale, map), h("div.f-row", {}, h("label.f-check", {title: "High counts dark (i)"}, invert, "Dark spots"), h("span.gap"), auto))

@@ -5,10 +5,10 @@ const {ring, twoThetaOf} = await import(`./frame_geometry.js${query}`)
 
 export const NUMBERS = 24 // screen pixels of a detector pixel from which its count is written in it
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif'
-// Marks are read on dark pictures and on bright ones: {halo, ring, label, ice, iceLabel}.
+// Marks are read on dark pictures and on bright ones: {halo, faint halo, ring, label, ice, iceLabel}.
 const ON = {
-  dark: {halo: "#0b0e13b0", ring: "#4f8ff7", label: "#9cc3ff", ice: "#3fd0e0", iceLabel: "#7fe6f2"},
-  bright: {halo: "#ffffffd0", ring: "#1f5fd0", label: "#1748a8", ice: "#0a8fa3", iceLabel: "#06707f"},
+  dark: {halo: "#0b0e13b0", faint: "#0b0e1370", ring: "#6ea8ff", label: "#9cc3ff", ice: "#3fd0e0", iceLabel: "#7fe6f2"},
+  bright: {halo: "#ffffffd0", faint: "#ffffff90", ring: "#1f5fd0", label: "#1748a8", ice: "#0a8fa3", iceLabel: "#06707f"},
 }
 let on = ON.dark
 
@@ -42,14 +42,14 @@ function haloed(pen, text, x, y, fill, align = "center") {
   pen.fillText(text, x, y)
 }
 
-/** A point of a line that is on the stage, as far to the upper right as can be; null where none is. */
-function labelPlace(lines, view, stage) {
+/** A point of a line that is on the stage, as far to the upper right (`side` -1: left) as can be; null where none is. */
+function labelPlace(lines, view, stage, side = 1) {
   let best = null
   for (const line of lines)
     for (const [x, y] of line) {
       const [sx, sy] = [x * view.scale + view.x, y * view.scale + view.y]
       if (!(sx > 18 && sy > 12 && sx < stage.width - 18 && sy < stage.height - 12)) continue
-      const worth = sx * 0.8 - sy
+      const worth = side * sx * 0.8 - sy
       if (!best || worth > best.worth) best = {x: sx, y: sy, worth}
     }
   return best
@@ -57,11 +57,13 @@ function labelPlace(lines, view, stage) {
 
 function rings(pen, view, stage, list) {
   pen.setLineDash([6, 5])
-  pen.lineWidth = 1.2
-  pen.strokeStyle = on.ring
   pen.beginPath()
   for (const {lines} of list) for (const line of lines) trace(pen, view, line)
-  pen.stroke()
+  for (const [width, style] of [[3, on.faint], [1.3, on.ring]]) {
+    pen.lineWidth = width
+    pen.strokeStyle = style
+    pen.stroke()
+  }
   pen.setLineDash([])
   for (const {d, lines} of list) {
     const place = labelPlace(lines, view, stage)
@@ -69,18 +71,31 @@ function rings(pen, view, stage, list) {
   }
 }
 
+/** Of `lines` the one that begins and ends nearest to where `line` does. */
+function alongside(line, lines) {
+  const gap = ([x, y], [u, v]) => Math.hypot(x - u, y - v)
+  const apart = (other) => gap(line[0], other[0]) + gap(line[line.length - 1], other[other.length - 1])
+  return lines.reduce((best, other) => (best && apart(best) <= apart(other) ? best : other), null)
+}
+
 function ice(pen, view, stage, bands) {
-  for (const band of bands) {
-    pen.beginPath()
-    for (const line of [...(band.lines_low ?? []), ...(band.lines_high ?? [])]) trace(pen, view, line)
+  for (const {lines_low: low = [], lines_high: high = []} of bands) {
     pen.fillStyle = `${on.ice}3d`
-    pen.fill("evenodd")
+    for (const line of low) {
+      const other = high.length === low.length && line.length && alongside(line, high)
+      if (!other) continue
+      pen.beginPath()
+      trace(pen, view, [...line, ...[...other].reverse()])
+      pen.fill()
+    }
+    pen.beginPath()
+    for (const line of [...low, ...high]) trace(pen, view, line)
     pen.lineWidth = 0.8
     pen.strokeStyle = `${on.ice}aa`
     pen.stroke()
   }
-  const label = bands[0] && labelPlace(bands[0].lines_low ?? [], view, stage)
-  if (label) haloed(pen, "ice", label.x - 16, label.y + 14, on.iceLabel)
+  const place = bands[0] && labelPlace(bands[0].lines_low ?? [], view, stage, -1)
+  if (place) haloed(pen, "ice", place.x, place.y, on.iceLabel)
 }
 
 function beam(pen, view, [x, y]) {
@@ -111,6 +126,12 @@ function spots(pen, view, stage, found) {
   pen.stroke()
 }
 
+/** What a count stands for: itself, or the value of a picture that holds no counts; `scale`: [offset, step] or null. */
+export function written(count, scale) {
+  if (!scale) return count < 100_000 ? String(count) : count.toExponential(1).replace("+", "")
+  return (scale[0] + scale[1] * count).toPrecision(3)
+}
+
 /** The count of each pixel, written in it; only where pixels are large enough. */
 function numbers(pen, view, stage, tiles, lut) {
   if (view.scale < NUMBERS) return
@@ -128,7 +149,7 @@ function numbers(pen, view, stage, tiles, lut) {
         const count = tile.counts[(y - tile.y) * tile.width + x - tile.x]
         const masked = count === tile.masked
         pen.fillStyle = ink(lut[masked ? 255 : codeOf(count)])
-        pen.fillText(masked ? "–" : count < 100_000 ? count : count.toExponential(1).replace("+", ""),
+        pen.fillText(masked ? "–" : written(count, tile.scale),
           (x + 0.5) * view.scale + view.x, (y + 0.5) * view.scale + view.y)
       }
   }
@@ -166,7 +187,7 @@ function tool(pen, view, shape) {
  */
 export function marks(pen, view, stage, what) {
   const {about, geometry, show, full} = what
-  on = what.lut && ink(what.lut[6]) === "#000" ? ON.bright : ON.dark
+  on = what.lut && ink(what.lut[what.typical]) === "#000" ? ON.bright : ON.dark
   pen.save()
   pen.beginPath()
   pen.rect(0, 0, stage.width, stage.height)

@@ -5,7 +5,7 @@ const {lowest, MASKED} = await import(`./frame_codes.js${query}`)
 const {Screen} = await import(`./frame_screen.js${query}`)
 const {at, fitting, viewOf, zoomed} = await import(`./frame_geometry.js${query}`)
 const {countAt, tilesOf} = await import(`./frame_store.js${query}`)
-const {marks, spacing, NUMBERS} = await import(`./frame_marks.js${query}`)
+const {marks, spacing, written, NUMBERS} = await import(`./frame_marks.js${query}`)
 
 const CLOSEST = 64 // screen pixels of a detector pixel
 const SAME = 3 // CSS pixels that a click may move
@@ -86,10 +86,10 @@ export function makeStage(eye, name) {
     const [x, y] = [Math.floor((pointer.x - v.x) / v.scale), Math.floor((pointer.y - v.y) / v.scale)]
     if (x < 0 || y < 0 || x >= base.full.width || y >= base.full.height) return null
     const exact = countAt(tiles, x, y)
-    const there = {x, y, d: null, twoTheta: null, masked: Boolean(exact?.masked), count: exact?.count ?? null, of: 1}
+    const there = {x, y, d: null, twoTheta: null, masked: Boolean(exact?.masked), count: exact?.count ?? null, scale: exact?.scale, of: 1}
     if (!exact) {
       const code = base.data[Math.min(base.height - 1, Math.floor(y / base.factor)) * base.width + Math.min(base.width - 1, Math.floor(x / base.factor))]
-      Object.assign(there, code === MASKED ? {masked: true} : {count: lowest(code), about: code > 31, of: base.factor})
+      Object.assign(there, code === MASKED ? {masked: true} : {count: lowest(code), about: code > 31, scale: base.scale, of: base.factor})
     }
     if (eye.geometry) Object.assign(there, at(eye.geometry, x + 0.5, y + 0.5))
     return there
@@ -99,7 +99,8 @@ export function makeStage(eye, name) {
     eye.pointed?.(there)
     place.replaceChildren()
     if (!there) return
-    const count = there.masked ? "masked" : `${there.about ? "≈ " : ""}${there.count} ${there.count === 1 ? "count" : "counts"}${there.of > 1 ? `, highest of ${there.of} × ${there.of}` : ""}`
+    const value = there.scale ? written(there.count, there.scale) : `${there.count} ${there.count === 1 ? "count" : "counts"}`
+    const count = there.masked ? "masked" : `${there.about ? "≈ " : ""}${value}${there.of > 1 ? `, highest of ${there.of} × ${there.of}` : ""}`
     const parts = [`x ${there.x}  y ${there.y}`, count]
     if (there.d != null) parts.push(Number.isFinite(there.d) && there.d < 1e4 ? `${spacing(there.d)} Å` : "beam", `2θ ${((there.twoTheta * 180) / Math.PI).toFixed(2)}°`)
     place.textContent = parts.join("   ")

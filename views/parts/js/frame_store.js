@@ -26,6 +26,12 @@ export async function ask(address, signal, options = {}) {
   return answer
 }
 
+/** [offset, step] of a picture that holds no counts, else null. */
+const scaleOf = (answer) => {
+  const scale = (answer.headers.get("X-Frame-Scale") ?? "").split(",").map(Number)
+  return scale.length === 2 && scale.every(Number.isFinite) ? scale : null
+}
+
 const pair = (text, mark) => (text ?? "").split(mark).map(Number)
 
 async function frameOf(answer) {
@@ -36,7 +42,7 @@ async function frameOf(answer) {
   const [fullWidth, fullHeight] = pair(answer.headers.get("X-Frame-Full"), "x")
   const full = {width: fullWidth || width * step, height: fullHeight || height * step}
   // The last codes of a row or column may stand for fewer pixels: nothing is drawn beyond the detector.
-  return {data, width, height, factor: step, full, right: full.width, bottom: full.height}
+  return {data, width, height, factor: step, full, scale: scaleOf(answer), right: full.width, bottom: full.height}
 }
 
 async function tileOf(answer) {
@@ -46,7 +52,7 @@ async function tileOf(answer) {
   if (!(width > 0 && height > 0) || bytes.byteLength !== width * height * (wide ? 4 : 2)) throw new Error("A part of the image arrived damaged.")
   const counts = wide ? new Uint32Array(bytes) : new Uint16Array(bytes)
   const masked = wide ? 0xffffffff : 0xffff
-  return {x, y, width, height, factor: 1, counts, masked, data: encoded(counts, masked)}
+  return {x, y, width, height, factor: 1, counts, masked, scale: scaleOf(answer), data: encoded(counts, masked)}
 }
 
 /** Values by address, oldest use dropped first, bounded in bytes. */
@@ -179,7 +185,7 @@ export function countAt(tiles, x, y) {
     const [column, row] = [x - tile.x, y - tile.y]
     if (column >= 0 && row >= 0 && column < tile.width && row < tile.height) {
       const count = tile.counts[row * tile.width + column]
-      return count === tile.masked ? {masked: true} : {count}
+      return count === tile.masked ? {masked: true} : {count, scale: tile.scale}
     }
   }
   return null
