@@ -1,12 +1,16 @@
 """A browser for tests of the whole app, and what it must never do whatever the test is about."""
 
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from browser.look import text_of
-from browser.site import PASSWORD, Site
+from browser.site import PASSWORD, ROOT, Site, free_port
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 from servers.chromium import ARGUMENTS, chromium
 
@@ -41,6 +45,29 @@ def served(factory: pytest.TempPathFactory) -> Iterator[Site]:
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running gallery; what it prints is the message where it does not start."""
+    port = free_port()
+    output = tmp_path_factory.mktemp("gallery") / "output"
+    with output.open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "views.parts.gallery", "--port", str(port)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+        )
+    for _ in range(300):
+        assert server.poll() is None, output.read_text()
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}/"
+    server.terminate()
+    server.wait(10)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 class Quiet(SimpleHTTPRequestHandler):
     """The project's files, as they are."""
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any, **__: Any) -> None:
         """Nothing is printed."""
 
 

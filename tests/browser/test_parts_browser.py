@@ -1,48 +1,13 @@
 """The parts in a browser, under the page's content policy, with the gallery's made-up content."""
 
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from servers.chromium import ARGUMENTS, chromium
 
 pytestmark = pytest.mark.browser
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running gallery; what it prints is the message where it does not start."""
-    port = _free_port()
-    output = tmp_path_factory.mktemp("gallery") / "output"
-    with output.open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "views.parts.gallery", "--port", str(port)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=Path(__file__).parents[2],
-        )
-    for _ in range(300):
-        assert server.poll() is None, output.read_text()
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}/"
-    server.terminate()
-    server.wait(10)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,442 @@
+"""The frame viewer in a browser, on the gallery's made-up detector, whose every count is known."""
+# ruff: noqa: E501 (scripts that the browser runs)
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from data.images.geometry import resolution
+from views.parts.made_frame import GEOMETRY, made
+
+pytestmark = pytest.mark.browser
+
+Viewer = Callable[..., Page]
+
+_DIGEST = """async () => {
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
+  const all = root => [...root.querySelectorAll("*")].flatMap(e => [e, ...(e.shadowRoot ? all(e.shadowRoot) : [])])
+  const seen = []
+  for (const canvas of all(document).filter(e => e.matches(".f-stage canvas") && e.getClientRects().length)) {
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+    let sum = 0
+    for (let i = 0; i < data.length; i++) sum = (sum * 31 + data[i]) % 1000000007
+    seen.push(sum)
+  }
+  return seen
+}"""
+
+
+@pytest.fixture
+def viewer(chrome: Browser, gallery: str) -> Iterator[Viewer]:
+    """``viewer(query)``: a page at an image that is drawn. Script errors and other hosts fail the test."""
+    wrong: list[str] = []
+    contexts = []
+
+    def open_(query: str = "", **options: Any) -> Page:
+        options = {"viewport": {"width": 1400, "height": 900}, "color_scheme": "dark", **options}
+        context = chrome.new_context(base_url=gallery, **options)
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        page.on(
+            "request",
+            lambda asked: None if asked.url.startswith((gallery, "blob:", "data:")) else wrong.append(asked.url),
+        )
+        go(page, query)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert [fault for fault in wrong if "status of 404" not in fault] == []
+
+
+def go(page: Page, query: str) -> None:
+    page.goto(f"?page=image{query}")
+    drawn(page)
+    expect(page.locator(".f-time")).to_contain_text("on screen in")
+    expect(page.get_by_text("Geometry consistent").first).to_be_visible()
+
+
+def drawn(page: Page) -> Locator:
+    picture = page.locator(".f-picture").first
+    expect(picture).to_have_attribute("data-drawn", "true")
+    return picture
+
+
+def said(page: Page, key: str) -> str:
+    return str(page.locator(".f-picture").first.evaluate("(canvas, key) => canvas.dataset[key] ?? ''", key))
+
+
+def at(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Where the centre of a detector pixel is on the page, for the zoom in the link."""
+    box = page.locator(".f-picture").first.bounding_box()
+    assert box is not None
+    middle_x, middle_y, scale = map(float, query(page)["at"].split(","))
+    return (
+        box["x"] + box["width"] / 2 + (x + 0.5 - middle_x) * scale,
+        box["y"] + box["height"] / 2 + (y + 0.5 - middle_y) * scale,
+    )
+
+
+def query(page: Page) -> dict[str, str]:
+    found: dict[str, str] = page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
+    return found
+
+
+def digest(page: Page) -> list[int]:
+    found: list[int] = page.evaluate(_DIGEST)
+    return found
+
+
+def test_a_link_gives_everybody_the_same_screen_after_reload_and_back_too(viewer: Viewer) -> None:
+    look = "&number=7&map=inferno&dark=0&scale=log&counts=1-80&at=300.0,700.0,6&show=rings.edge.spots"
+    page = viewer(look)
+    expect(page.get_by_text("Image 7 of 60")).to_be_visible()
+    expect(page.get_by_label("Scale of the colours")).to_have_value("log")
+    expect(page.get_by_label("Highest count shown, as a number")).to_have_value("80")
+    expect(page.locator(".f-aside").nth(4)).to_have_text("120")
+    first = digest(page)
+    assert len(set(first)) == 2
+    page.reload()
+    drawn(page)
+    expect(page.locator(".f-aside").nth(4)).to_have_text("120")
+    assert digest(page) == first
+    page.get_by_role("link", name="Collection", exact=True).click()
+    expect(page.get_by_text("Image 1 of 3600")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("Image 7 of 60")).to_be_visible()
+    drawn(page)
+    expect(page.locator(".f-aside").nth(4)).to_have_text("120")
+    assert digest(page) == first
+
+
+def test_contrast_changes_without_a_request_and_within_five_milliseconds(viewer: Viewer) -> None:
+    page = viewer()
+    drawn(page).focus()
+    before = digest(page)
+    page.wait_for_timeout(600)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    took = []
+    for value in range(40, 70):
+        page.get_by_label("Highest count shown", exact=True).fill(str(value))
+        page.wait_for_timeout(20)
+        took.append(float(said(page, "contrast")))
+    page.get_by_label("Colours", exact=True).select_option("viridis")
+    page.get_by_label("Scale of the colours").select_option("sqrt")
+    page.get_by_label("Dark spots").click()
+    assert digest(page) != before
+    assert asked == []
+    assert median(took) <= 5, took
+    page.get_by_role("button", name="Auto").click()
+    expect(page.get_by_label("Highest count shown, as a number")).not_to_have_value("69")
+
+
+def test_the_next_images_are_read_ahead_and_shown_at_once(viewer: Viewer) -> None:
+    page = viewer("&number=5")
+    page.wait_for_timeout(800)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    drawn(page).focus()
+    took = []
+    for number in (6, 7, 8):
+        page.keyboard.press(".")
+        expect(page.locator(".f-picture").first).to_have_attribute("data-image", str(number))
+        took.append(float(said(page, "took")))
+        page.wait_for_timeout(700)
+    frames = {url.split("/")[-1].split("?")[0] for url in asked if "/made/frame/1/" in url and "size=" in url}
+    assert frames == {"9", "10", "11"}
+    assert min(took) <= 20, took
+    expect(page.get_by_text("Image 8 of 60")).to_be_visible()
+
+
+def test_while_the_slider_moves_coarse_images_are_drawn_and_what_is_overtaken_is_given_up(viewer: Viewer) -> None:
+    page = viewer()
+    given_up: list[str] = []
+    page.on("requestfailed", lambda request: given_up.append(request.url))
+    page.locator("input[type=range][aria-label=Image]").evaluate(
+        """async slider => {
+          for (let image = 10; image <= 50; image += 2) {
+            slider.value = image
+            slider.dispatchEvent(new Event("input"))
+            await new Promise(done => setTimeout(done, 4))
+          }
+        }"""
+    )
+    picture = page.locator(".f-picture").first
+    expect(picture).to_have_attribute("data-image", "50")
+    expect(picture).to_have_attribute("data-rough", "")
+    assert any("size=320" in url for url in given_up)
+    assert said(page, "image") == "50"
+    page.wait_for_timeout(500)
+    assert query(page).get("page") == "image"
+
+
+def test_under_the_pointer_are_the_pixel_its_count_and_its_resolution(viewer: Viewer) -> None:
+    counts, _ = made(5)
+    page = viewer("&at=301.0,701.0,30")
+    expect(page.locator(".f-picture").first).not_to_have_attribute("data-tiles", "0")
+    page.mouse.move(5, 300)
+    for x, y in ((300, 700), (303, 698), (290, 705)):
+        page.mouse.move(*at(page, x, y))
+        d = float(resolution(GEOMETRY, np.array(x + 0.5), np.array(y + 0.5)))
+        expect(page.locator(".f-place").first).to_contain_text(f"x {x}  y {y}   {counts[y, x]} count")
+        expect(page.locator(".f-place").first).to_contain_text(f"{d:.2f} Å")
+        expect(page.locator(".f-place").first).to_contain_text("2θ")
+    close = digest(page)
+    page.keyboard.press("0")
+    page.mouse.move(700, 300)
+    expect(page.locator(".f-place").first).to_contain_text("highest of 2 × 2")
+    assert digest(page) != close
+
+
+def test_wheel_drag_pinch_and_keys_move_the_picture(viewer: Viewer) -> None:
+    page = viewer("", has_touch=True)
+    box = drawn(page).bounding_box()
+    assert box is not None
+    x, y = box["x"] + 300, box["y"] + 250
+    page.mouse.move(x, y)
+    before = page.locator(".f-place").first.text_content()
+    page.mouse.wheel(0, -240)
+    page.wait_for_timeout(600)
+    scale = float(query(page)["at"].split(",")[2])
+    assert (page.locator(".f-place").first.text_content() or "")[:9] == (before or "")[:9]
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 30, steps=4)
+    page.mouse.up()
+    page.wait_for_timeout(600)
+    moved = query(page)["at"].split(",")
+    assert float(moved[2]) == scale
+    page.locator(".f-picture").first.evaluate(
+        """canvas => {
+          const box = canvas.getBoundingClientRect()
+          const say = (type, id, x, y) => canvas.dispatchEvent(new PointerEvent(type, {pointerId: id, pointerType: "touch",
+            isPrimary: id === 11, clientX: box.left + x, clientY: box.top + y, bubbles: true, button: type === "pointermove" ? -1 : 0}))
+          canvas.setPointerCapture = () => {}
+          say("pointerdown", 11, 200, 200)
+          say("pointerdown", 12, 300, 200)
+          say("pointermove", 12, 400, 200)
+          say("pointerup", 11, 200, 200)
+          say("pointerup", 12, 400, 200)
+        }"""
+    )
+    page.wait_for_timeout(600)
+    pinched = query(page)["at"].split(",")
+    assert float(pinched[2]) == pytest.approx(2 * scale, rel=1e-3)
+    page.keyboard.press("0")
+    page.wait_for_timeout(600)
+    assert "at" not in query(page)
+
+
+def test_play_shows_every_image_in_its_turn_and_stops(viewer: Viewer) -> None:
+    page = viewer("&number=1")
+    page.get_by_label("Images per second").select_option("25")
+    page.evaluate(
+        """() => {
+          const all = root => [...root.querySelectorAll("*")].flatMap(e => [e, ...(e.shadowRoot ? all(e.shadowRoot) : [])])
+          const picture = all(document).find(e => e.matches(".f-picture"))
+          window.seen = []
+          new MutationObserver(() => window.seen.push(Number(picture.dataset.image))).observe(picture, {attributeFilter: ["data-image"]})
+        }"""
+    )
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_timeout(2500)
+    page.get_by_role("button", name="Pause").click()
+    seen = page.evaluate("window.seen")
+    assert len(seen) > 10
+    assert seen == list(range(2, seen[-1] + 1))
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.seen.length") == len(seen)
+
+
+def test_keys_draw_what_is_over_the_image_and_all_are_listed(viewer: Viewer) -> None:
+    page = viewer("&show=none")
+    plain = digest(page)
+    for key, name in (("r", "Resolution rings"), ("c", "Ice bands"), ("b", "Beam centre"), ("e", "Detector edge")):
+        page.keyboard.press(key)
+        expect(page.get_by_label(name)).to_be_checked()
+        marked = digest(page)
+        assert marked[0] == plain[0]
+        assert marked[1] != plain[1], name
+        page.keyboard.press(key)
+        assert digest(page) == plain
+    for key, name in (("o", "Overloads"), ("m", "Masked pixels")):
+        page.keyboard.press(key)
+        expect(page.get_by_label(name)).to_be_checked()
+        assert digest(page)[0] != plain[0], name
+        page.keyboard.press(key)
+    page.wait_for_timeout(500)
+    assert query(page)["show"] == "none"
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys of the viewer")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def dragged(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=5)
+    page.mouse.up()
+
+
+def test_a_line_a_box_and_the_radial_average_are_measured(viewer: Viewer) -> None:
+    counts, _ = made(5)
+    page = viewer("&at=300.0,300.0,4")
+    page.keyboard.press("x")
+    dragged(page, at(page, 250, 260), at(page, 309, 289))
+    part = counts[260:290, 250:310]
+    facts = page.locator(".f-measure dl")
+    expect(facts).to_contain_text(f"Highest{part.max()}")
+    expect(facts).to_contain_text(f"Valid pixels1\u202f{part.size - 1000:03d}")
+    page.keyboard.press("p")
+    with page.expect_response("**/profile?*") as answer:
+        dragged(page, at(page, 250, 300), at(page, 350, 300))
+    assert answer.value.json()["value"] == counts[300, 250:351].tolist()
+    expect(page.get_by_text("Counts along the line")).to_be_visible()
+    with page.expect_response("**/radial"):
+        page.keyboard.press("d")
+    expect(page.get_by_text("Mean", exact=True)).to_be_visible()
+    chart = page.locator(".f-measure canvas").first
+    before = digest(page)
+    chart.hover(position={"x": 120, "y": 40})
+    expect(page.locator(".f-measure .f-read").first).to_contain_text("Å")
+    assert digest(page)[1] != before[1]
+    page.keyboard.press("Escape")
+    expect(chart).to_be_hidden()
+
+
+def test_several_images_become_one_and_a_whole_collection_with_progress(viewer: Viewer) -> None:
+    page = viewer("&number=3")
+    single = digest(page)[0]
+    page.get_by_text("Several images as one").click()
+    page.get_by_label("How images are put together").select_option("sum")
+    page.get_by_label("How many images").fill("4")
+    with page.expect_response("**/made/frame/1/3?*last=6*how=sum*"):
+        page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.get_by_text("Sum of images 3 to 6")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert query(page)["over"] == "4"
+    assert digest(page)[0] != single
+    page.get_by_role("button", name="Whole collection").click()
+    expect(page.get_by_role("progressbar", name="Images put together")).to_be_visible()
+    expect(page.get_by_text("Sum of images 1 to 60")).to_be_visible()
+    page.get_by_role("button", name="One image again").click()
+    expect(page.get_by_text("Image 3 of 60")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert digest(page)[0] == single
+    page.get_by_role("button", name="Whole collection").click()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped.")).to_be_visible()
+
+
+def test_two_images_are_side_by_side_with_one_zoom_or_take_turns(viewer: Viewer) -> None:
+    page = viewer("&number=3&with=9&two=side")
+    expect(page.locator(".f-picture").nth(1)).to_have_attribute("data-drawn", "true")
+    expect(page.locator(".f-tag").nth(1)).to_have_text("Image 9")
+    before = digest(page)
+    drawn(page).focus()
+    page.keyboard.press("+")
+    page.wait_for_timeout(300)
+    assert all(now != then for now, then in zip(digest(page), before, strict=True))
+    page.get_by_role("button", name="Blink").click()
+    expect(page.locator(".f-tag").first).to_have_text("Image 9")
+    expect(page.locator(".f-tag").first).to_have_text("Image 3")
+    page.keyboard.press("v")
+    expect(page.locator(".f-tag").first).to_be_hidden()
+    page.wait_for_timeout(500)
+    assert "with" not in query(page)
+
+
+def test_the_picture_and_the_pixels_of_a_region_are_taken_along(viewer: Viewer) -> None:
+    page = viewer("&at=300.0,300.0,4")
+    page.get_by_text("Save", exact=True).click()
+    with page.expect_download() as picture:
+        page.get_by_role("button", name="PNG").click()
+    assert picture.value.suggested_filename == "lyso_4_2_5.png"
+    data = Path(picture.value.path()).read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    assert len(data) > 20_000
+    page.keyboard.press("x")
+    dragged(page, at(page, 250, 260), at(page, 309, 289))
+    with page.expect_download() as region:
+        page.get_by_role("button", name="NPY").click()
+    assert "x=250&y=260&w=60&h=30&as=npy" in region.value.url
+
+
+def test_a_missing_image_is_said_and_the_next_one_is_shown(viewer: Viewer) -> None:
+    page = viewer("&number=1")
+    page.goto("?page=failed")
+    expect(page.get_by_text("The image is not on disk.")).to_be_visible()
+    expect(page.get_by_role("button", name="Read again")).to_be_visible()
+    page.locator(".f-picture").first.focus()
+    page.keyboard.press(".")
+    drawn(page)
+    expect(page.get_by_text("The image is not on disk.")).to_be_hidden()
+
+
+def test_a_slow_image_says_that_it_is_being_read(viewer: Viewer) -> None:
+    page = viewer("&number=1")
+
+    def late(route: Any) -> None:
+        time.sleep(0.8)
+        route.continue_()
+
+    page.route("**/made/frame/1/30?*", late)
+    page.get_by_label("Number of the image").fill("30")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Reading the image…")).to_be_visible()
+    expect(page.locator(".f-picture").first).to_have_attribute("data-image", "30")
+    expect(page.get_by_text("Reading the image…")).to_be_hidden()
+
+
+def test_the_colours_somebody_chose_come_back_unless_a_link_names_others(viewer: Viewer) -> None:
+    page = viewer()
+    page.get_by_label("Colours", exact=True).select_option("cividis")
+    page.wait_for_timeout(600)
+    assert query(page)["map"] == "cividis"
+    go(page, "")
+    expect(page.get_by_label("Colours", exact=True)).to_have_value("cividis")
+    go(page, "&map=magma&dark=0")
+    expect(page.get_by_label("Colours", exact=True)).to_have_value("magma")
+
+
+def test_no_graphics_processor_is_asked_for(viewer: Viewer) -> None:
+    page = viewer()
+    page.add_init_script(
+        """window.asked = []
+        const get = HTMLCanvasElement.prototype.getContext
+        HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+          window.asked.push([kind, this.width, this.height])
+          return kind === "2d" ? get.call(this, kind, ...more) : null
+        }"""
+    )
+    go(page, "&at=520.0,530.0,0.9")
+    asked = page.evaluate("window.asked")
+    assert {kind for kind, *_ in asked} == {"2d"}
+    assert max(max(size) for _, *size in asked) <= 4096
+
+
+def test_bars_and_the_number_lead_to_an_image_and_its_numbers_are_shown(viewer: Viewer) -> None:
+    page = viewer()
+    bars = page.get_by_role("img", name="Spots found on each image")
+    box = bars.bounding_box()
+    assert box is not None
+    bars.click(position={"x": box["width"] * (39.5 / 60), "y": 40})
+    expect(page.get_by_text("Image 40 of 60")).to_be_visible()
+    expect(page.locator(".f-facts").filter(has_text="Spots140")).to_be_visible()
+    page.get_by_text("Header", exact=True).click()
+    page.get_by_label("Search the header").fill("serial")
+    expect(page.get_by_text("M-0042")).to_be_visible()
+    expect(page.get_by_text("Exposure time")).to_be_hidden()
+    assert json.loads(page.evaluate("JSON.stringify(window.executed ?? null)")) is None
