@@ -85,4 +85,4 @@ class Desk:
     def frames(self, collection: int) -> dict[str, str]:
         """The addresses that the viewer of a collection's frames asks, by name."""
         routes = {name: f"{self.prefix}/{name}/{collection}" for name in ("frame", "tile", "region", "stack")}
-        return {**routes, "job": f"{self.prefix}/stack/job"}
+        return {**routes, "job": f"{self.prefix}/stack/job", "token": f"{self.prefix}/auth/form"}

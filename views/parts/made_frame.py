@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tornado.web import RequestHandler
+from tornado.web import HTTPError, RequestHandler
 
 from data.images.formats.frame import Frame, FrameMeta
 from data.images.geometry import Geometry, corner_resolution, edge_resolution, ice_band, resolution, ring, ring_spacings
@@ -216,6 +216,16 @@ class Region(Made):
         self.finish(self.wanted(int(image)).array[y : y + h, x : x + w].tobytes())
 
 
+_MARK = "made-up"
+
+
+class Token(RequestHandler):
+    """What a request that starts or stops work must bring."""
+
+    def get(self) -> None:
+        self.finish({"csrf": _MARK})
+
+
 class Work:
     """One piece of work that goes on by itself: a tenth of it each time it is asked for."""
 
@@ -227,6 +237,10 @@ class Stack(RequestHandler):
 
     def check_xsrf_cookie(self) -> None:
         """The gallery changes nothing."""
+
+    def prepare(self) -> None:
+        if self.request.method != "GET" and self.request.headers.get("X-CSRF") != _MARK:
+            raise HTTPError(403)
 
     def post(self, _: str) -> None:
         name = str(len(Work.asked) + 1)
@@ -249,12 +263,14 @@ ROUTES = {
     "region": "/made/region/1",
     "stack": "/made/stack/1",
     "job": "/made/stack/job",
+    "token": "/made/token",
 }
 PATTERNS: list[tuple[str, Any]] = [
     (r"/made/frame/(\d+)/(\d+)", Codes),
     (r"/made/frame/(\d+)/(\d+)/(about|spots|radial|profile|box)", Told),
     (r"/made/tile/(\d+)/(\d+)", Tile),
     (r"/made/region/(\d+)/(\d+)", Region),
+    (r"/made/token", Token),
     (r"/made/stack/(\d+)", Stack),
     (r"/made/stack/job/(\d+)", Stack),
 ]

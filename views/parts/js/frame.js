@@ -5,6 +5,7 @@ const {h, icon, later, link, own, talk, framed} = await import(`./dom.js${query}
 const {automatic, binned, colours, middle, SCALES} = await beside("codes")
 const {fitting, geometryOf} = await beside("geometry")
 const {ask, Store} = await beside("store")
+const {site} = await beside("jobs")
 const {makeStage} = await beside("stage")
 const {contrastPanel} = await beside("contrast")
 const {lookFrom, remember, textsOf} = await beside("look")
@@ -82,7 +83,7 @@ export function render(given) {
     along: (part) => { if (eye.shape) { eye.shape.mark = part; stage.mark() } },
   }) : null
   const stack = full ? stackPanel({look: () => look, changed, range, show: (next) => { stacked = next; load() },
-    address: (job) => own(job == null ? content.routes?.stack : `${content.routes?.job}/${encodeURIComponent(job)}`)}) : null
+    address: () => own(content.routes?.stack)}) : null
   const compare = full ? comparePanel({look: () => look, changed, range}) : null
   const header = full ? headerPanel() : null
   const save = full ? savePanel({picture: takePicture, region: takeRegion}) : null
@@ -138,7 +139,8 @@ export function render(given) {
     if (stacked) return own(`${stacked.src}${stacked.src.includes("?") ? "&" : "?"}size=${size}`)
     return content.routes?.frame ? own(`${content.routes.frame}/${number}${text({size, ...source(number)})}`) : null
   }
-  const coming = () => Array.from({length: steps.playing ? 2 * AHEAD : AHEAD}, (_, i) => content.image + steps.direction * (i + 1))
+  // Images put together are work for the server: those to come are not asked for before they are wanted.
+  const coming = () => look.over || stacked ? [] : Array.from({length: steps.playing ? 2 * AHEAD : AHEAD}, (_, i) => content.image + steps.direction * (i + 1))
     .filter((number) => number >= range().first && number <= range().last)
 
   // -- images
@@ -173,7 +175,7 @@ export function render(given) {
       store.only([now, ...ahead, ...(rough ? [] : wantedTiles())])
       const slow = setTimeout(() => { if (mine === ticket && !same) stage.say("Reading the image…", "", "f-busy") }, 250)
       try {
-        frame = await store.frame(now)
+        frame = await store.frame(now, (state) => { if (mine === ticket) stage.say("Putting images together…", state.text, "f-busy") })
       } catch (error) {
         if (mine !== ticket || error.name === "AbortError") return
         return failed(error)
@@ -336,6 +338,7 @@ export function render(given) {
       ...(eye.spots?.method ? [h("p.f-note.quiet", {}, eye.spots.method)] : []))
   }
   function label() {
+    Object.assign(site, {job: own(content.routes?.job) ?? "", token: own(content.routes?.token) ?? ""})
     const {image: number, last} = range()
     const of = number == null ? "" : `Image ${number} of ${last}`
     const several = stacked ? stacked.text : look.over && number != null ? `${{max: "Maximum", sum: "Sum", mean: "Mean"}[look.how]} of images ${number} to ${Math.min(last, number + look.over - 1)}` : of

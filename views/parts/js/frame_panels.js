@@ -2,6 +2,7 @@
 const query = new URL(import.meta.url).search
 const {h, icon} = await import(`./dom.js${query}`)
 const {number} = await import(`./format.js${query}`)
+const {begin, followed} = await import(`./frame_jobs.js${query}`)
 const {ask} = await import(`./frame_store.js${query}`)
 const {HOWS, POOLS} = await import(`./frame_look.js${query}`)
 const {spacing} = await import(`./frame_marks.js${query}`)
@@ -115,29 +116,23 @@ export function stackPanel({look, changed, range, address, show}) {
 
   async function start() {
     stop()
-    const mine = (job = {stop: new AbortController(), address: null})
+    const mine = (job = new AbortController())
     const {first, last} = range()
+    const kind = how.value
     words.textContent = "Starting…"
     work.hidden = false
     bar.removeAttribute("value")
     try {
-      const begun = await (await ask(address(), mine.stop.signal, {method: "POST", headers: {"Content-Type": "application/json"},
-        body: JSON.stringify({first, last, how: how.value})})).json()
-      mine.address = address(begun.job)
-      for (;;) {
-        const state = await (await ask(mine.address, mine.stop.signal, {cache: "no-store"})).json()
-        if (job !== mine) return
+      const name = await begin(ask, address(), {first, last, how: kind, channel: look().channel}, mine.signal)
+      const end = await followed(ask, name, mine.signal, (state) => {
         Object.assign(bar, {max: Math.max(1, state.of ?? 1), value: state.done ?? 0})
-        words.textContent = state.text || `${number(state.done)} of ${number(state.of)} images`
-        if (state.src) {
-          work.hidden = true
-          off.hidden = false
-          job = null
-          return show({src: state.src, text: `${HOWS[how.value]} of images ${first} to ${last}`})
-        }
-        if (!["running", "waiting", "queued"].includes(state.state ?? "running")) throw new Error(state.text || "The work ended without a picture.")
-        await new Promise((done) => setTimeout(done, 300))
-      }
+        words.textContent = state.text || `${number(state.done)} of ${number(state.of)} images put together.`
+      })
+      if (job !== mine) return
+      job = null
+      work.hidden = true
+      words.textContent = ""
+      show({src: end.src, text: `${HOWS[kind]} of images ${first} to ${last}`})
     } catch (error) {
       if (job !== mine || error.name === "AbortError") return
       job = null
@@ -146,8 +141,7 @@ export function stackPanel({look, changed, range, address, show}) {
     }
   }
   function stop(said = "") {
-    if (job?.address) fetch(job.address, {method: "DELETE", credentials: "same-origin"}).catch(() => {})
-    job?.stop.abort()
+    job?.abort()
     job = null
     work.hidden = true
     words.textContent = said

@@ -1,5 +1,6 @@
 // Frames and tiles from the server, kept for a while, asked for once, read ahead and given up when nobody waits.
 const {MASKED, encoded} = await import(`./frame_codes.js${new URL(import.meta.url).search}`)
+const {followed} = await import(`./frame_jobs.js${new URL(import.meta.url).search}`)
 
 const FRAME_BYTES = 96_000_000
 const TILE_BYTES = 64_000_000
@@ -13,8 +14,11 @@ export async function refusal(answer) {
   return Object.assign(new Error(why.text ?? `The server answered ${answer.status}.`), {title: why.title, status: answer.status})
 }
 
-/** JSON of an address; throws an error with a title and a sentence. */
-export async function ask(address, signal, options = {}) {
+/**
+ * The answer of an address; throws an error with a title and a sentence. Where several images have yet to be put
+ * together it waits for that, with `progress` meanwhile, and asks anew.
+ */
+export async function ask(address, signal, options = {}, progress = undefined) {
   let answer
   try {
     answer = await fetch(address, {signal, credentials: "same-origin", ...options})
@@ -23,7 +27,9 @@ export async function ask(address, signal, options = {}) {
     throw Object.assign(new Error("Check the connection and try again."), {title: "The server did not answer."})
   }
   if (!answer.ok) throw await refusal(answer)
-  return answer
+  if (answer.status !== 202 || options.method) return answer
+  await followed(ask, (await answer.json()).job, signal, progress)
+  return ask(address, signal, options, progress)
 }
 
 /** [offset, step] of a picture that holds no counts, else null. */
@@ -100,8 +106,8 @@ export class Store {
     return this.frames.get(address)
   }
 
-  /** A frame, from what is kept, what is under way, or the server. */
-  frame(address) {
+  /** A frame, from what is kept, what is under way, or the server; `progress` while images are put together for it. */
+  frame(address, progress) {
     const kept = this.frames.get(address)
     if (kept) return Promise.resolve(kept)
     return this.#once(address, async (answer) => {
@@ -109,7 +115,7 @@ export class Store {
       frame.size = frame.data.length
       this.frames.put(address, frame)
       return frame
-    })
+    }, progress)
   }
 
   /** A tile that is there, else null; it is then asked for and `came` called. */
@@ -151,11 +157,11 @@ export class Store {
     this.failed.clear()
   }
 
-  #once(address, read) {
+  #once(address, read, progress) {
     const under = this.under.get(address)
     if (under && !under.stop.signal.aborted) return under.promise
     const stop = new AbortController()
-    const promise = ask(address, stop.signal).then(read).finally(() => {
+    const promise = ask(address, stop.signal, {}, progress).then(read).finally(() => {
       if (this.under.get(address)?.stop === stop) this.under.delete(address)
     })
     this.under.set(address, {promise, stop})
