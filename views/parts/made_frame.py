@@ -249,7 +249,7 @@ class Stack(RequestHandler):
 
     def get(self, name: str) -> None:
         done = Work.asked[name] = min(10, Work.asked[name] + 2)
-        src = "/made/frame/1/1?last=10&how=max" if done == 10 else None
+        src = "/made/frame/1/1?last=3&how=max" if done == 10 else None
         self.finish({"done": done, "of": 10, "state": "done" if src else "running", "text": "", "src": src})
 
     def delete(self, name: str) -> None:

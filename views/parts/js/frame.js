@@ -82,7 +82,7 @@ export function render(given) {
     ring: (d) => { eye.cursor = d; for (const each of stages()) each.mark() },
     along: (part) => { if (eye.shape) { eye.shape.mark = part; stage.mark() } },
   }) : null
-  const stack = full ? stackPanel({look: () => look, changed, range, show: (next) => { stacked = next; load() },
+  const stack = full ? stackPanel({look: () => look, changed, range, show: (next) => { stacked = next; load(); label() },
     address: () => own(content.routes?.stack)}) : null
   const compare = full ? comparePanel({look: () => look, changed, range}) : null
   const header = full ? headerPanel() : null
@@ -203,7 +203,7 @@ export function render(given) {
       if (same) return
       const took = performance.now() - began
       Object.assign(stage.canvas.dataset, {image: number, took: took.toFixed(1), rough: rough ? "1" : ""})
-      if (!playing) time.textContent = rough ? "" : `on screen in ${Math.max(1, Math.round(took))} ms`
+      if (!playing && full) time.textContent = rough ? "" : `on screen in ${Math.max(1, Math.round(took))} ms`
     })
     if (!rough) stage.canvas.dataset.shown = String(Number(stage.canvas.dataset.shown ?? 0) + 1)
     if (!rough && !playing) settled()
