@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from browser.look import text_of
 from browser.site import PASSWORD, ROOT, Site, free_port
+from browser.viewing import go
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 from servers.chromium import ARGUMENTS, chromium
 
@@ -148,6 +149,34 @@ def _print(page: Page, heard: Heard, site: Site) -> None:
     except Exception as error:
         print(f"the page cannot be read: {error}")
     print("--- console", *heard.console[-30:], "--- server", site.log[-3000:], sep="\n")
+
+
+@pytest.fixture
+def viewer(chrome: Browser, gallery: str) -> Iterator[Callable[..., Page]]:
+    """``viewer(query)``: a page at an image that is drawn. Script errors and other hosts fail the test."""
+    wrong: list[str] = []
+    contexts = []
+    expect.set_options(timeout=20_000)
+
+    def open_(query: str = "", **options: Any) -> Page:
+        options = {"viewport": {"width": 1400, "height": 900}, "color_scheme": "dark", **options}
+        context = chrome.new_context(base_url=gallery, **options)
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        page.on(
+            "request",
+            lambda asked: None if asked.url.startswith((gallery, "blob:", "data:")) else wrong.append(asked.url),
+        )
+        go(page, query)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert [fault for fault in wrong if "status of 404" not in fault] == []
 
 
 def signed_in(chrome: Browser, site: Site, person: str) -> Any:

@@ -3,14 +3,15 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from browser.viewing import at, digest, dragged, drawn, go, query, said
+from playwright.sync_api import Page, expect
 
 from data.images.geometry import resolution
 from views.parts.made_frame import GEOMETRY, made
@@ -18,20 +19,6 @@ from views.parts.made_frame import GEOMETRY, made
 pytestmark = pytest.mark.browser
 
 Viewer = Callable[..., Page]
-
-_DIGEST = """async () => {
-  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
-  const all = root => [...root.querySelectorAll("*")].flatMap(e => [e, ...(e.shadowRoot ? all(e.shadowRoot) : [])])
-  const seen = []
-  for (const canvas of all(document).filter(e => e.matches(".f-stage canvas") && e.getClientRects().length)) {
-    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
-    let sum = 0
-    for (let i = 0; i < data.length; i++) sum = (sum * 31 + data[i]) % 1000000007
-    seen.push(sum)
-  }
-  return seen
-}"""
-
 
 # The key that steps, then how many frames of the display pass until the image is on the canvas, and its number.
 _STEP = """async canvas => {
@@ -42,79 +29,6 @@ _STEP = """async canvas => {
     if (canvas.dataset.image !== before) return [passed, canvas.dataset.image]
   }
 }"""
-
-
-@pytest.fixture
-def viewer(chrome: Browser, gallery: str) -> Iterator[Viewer]:
-    """``viewer(query)``: a page at an image that is drawn. Script errors and other hosts fail the test."""
-    wrong: list[str] = []
-    contexts = []
-    expect.set_options(timeout=20_000)
-
-    def open_(query: str = "", **options: Any) -> Page:
-        options = {"viewport": {"width": 1400, "height": 900}, "color_scheme": "dark", **options}
-        context = chrome.new_context(base_url=gallery, **options)
-        contexts.append(context)
-        context.set_default_timeout(20_000)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-        page.on(
-            "request",
-            lambda asked: None if asked.url.startswith((gallery, "blob:", "data:")) else wrong.append(asked.url),
-        )
-        go(page, query)
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert [fault for fault in wrong if "status of 404" not in fault] == []
-
-
-def go(page: Page, query: str) -> None:
-    page.goto(f"?page=image{query}")
-    drawn(page)
-    expect(page.locator(".f-time")).to_contain_text("on screen in")
-    expect(page.get_by_text("Geometry consistent").first).to_be_visible()
-
-
-def drawn(page: Page) -> Locator:
-    picture = page.locator(".f-picture").first
-    expect(picture).to_have_attribute("data-drawn", "true")
-    return picture
-
-
-def said(page: Page, key: str) -> str:
-    return str(page.locator(".f-picture").first.evaluate("(canvas, key) => canvas.dataset[key] ?? ''", key))
-
-
-def at(page: Page, x: float, y: float) -> tuple[float, float]:
-    """Where the centre of a detector pixel is on the page, for the zoom in the link."""
-    box = page.locator(".f-picture").first.bounding_box()
-    assert box is not None
-    middle_x, middle_y, scale = map(float, query(page)["at"].split(","))
-    return (
-        box["x"] + box["width"] / 2 + (x + 0.5 - middle_x) * scale,
-        box["y"] + box["height"] / 2 + (y + 0.5 - middle_y) * scale,
-    )
-
-
-def query(page: Page) -> dict[str, str]:
-    found: dict[str, str] = page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
-    return found
-
-
-def digest(page: Page) -> list[int]:
-    """A number for each canvas of the picture, once nothing is under way."""
-    before: list[int] = []
-    for _ in range(40):
-        found: list[int] = page.evaluate(_DIGEST)
-        if found == before:
-            return found
-        before = found
-        page.wait_for_timeout(250)
-    raise AssertionError("the picture does not come to rest")
 
 
 def test_a_link_gives_everybody_the_same_screen_after_reload_and_back_too(viewer: Viewer) -> None:
@@ -295,13 +209,6 @@ def test_keys_draw_what_is_over_the_image_and_all_are_listed(viewer: Viewer) -> 
     expect(page.get_by_role("dialog", name="Keys of the viewer")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
-
-
-def dragged(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move(*end, steps=5)
-    page.mouse.up()
 
 
 def test_a_line_a_box_and_the_radial_average_are_measured(viewer: Viewer) -> None:
