@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.access import Access
+from app.denials import Denials
 from app.live import Pulses
 from app.providers import trusted
 from app.settings import Settings
@@ -33,6 +34,10 @@ class Services:
     # Questions and files apart: a slow file server must not hold up the lists.
     questions: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(6, "question"))
     pictures: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "picture"))
+    denials: Denials = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.denials = Denials(self.store, self.questions.submit)
 
     def close(self) -> None:
         """End the threads and give back the connections."""

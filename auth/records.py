@@ -60,11 +60,12 @@ class AuditRow:
 class TrailFilter:
     """Which rows of the audit trail are wanted; texts without regard to case, times in seconds since 1970.
 
-    ``who`` is one login as it is written, ``login`` a part of one.
+    ``kinds`` and ``who`` are compared whole, ``kind`` and ``login`` are parts of theirs.
     """
 
     kinds: tuple[str, ...] = ()
     who: str | None = None
+    kind: str = ""
     login: str = ""
     address: str = ""
     detail: str = ""

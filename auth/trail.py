@@ -44,11 +44,6 @@ class Trail:
         with reading(self._engine) as connection:
             return [AuditRow(*row) for row in connection.execute(query.order_by(AUDIT.c.id.desc()).limit(limit))]
 
-    def kinds(self) -> list[str]:
-        """The kinds of rows that there are."""
-        with reading(self._engine) as connection:
-            return sorted(connection.scalars(select(AUDIT.c.kind).distinct()))
-
 
 def _conditions(wanted: TrailFilter) -> list[ColumnElement[bool]]:
     columns = AUDIT.c
@@ -60,6 +55,7 @@ def _conditions(wanted: TrailFilter) -> list[ColumnElement[bool]]:
     found += [
         _holds(column, words)
         for column, words in (
+            (columns.kind, wanted.kind),
             (columns.login, wanted.login),
             (columns.address, wanted.address),
             (columns.detail, wanted.detail),

@@ -153,6 +153,12 @@ def matcher(kind: Kind, text: str) -> Callable[[Any], bool] | None:
     return within
 
 
+def times(text: str) -> tuple[datetime | None, datetime | None]:
+    """From when (inclusive) to when (exclusive) a filter of times reaches; None where it is open or cannot be read."""
+    low, _, high, _ = _times(text.strip()[:_LONGEST])
+    return low, high
+
+
 # ---- text -----------------------------------------------------------------------------------------------------------
 
 

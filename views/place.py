@@ -18,9 +18,12 @@ _LONGEST = 200
 _LONGEST_VIEW = 2000
 _MOST = 60
 
-PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "results", "cells", "table1")
+PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "results", "cells", "table1",
+         "why", "account", "admin")  # fmt: skip
 # Pages that the link names as a tab of what they are about.
 _OF_COLLECTION, _OF_VISITS = {"image", "processing"}, {"results", "cells"}
+# Pages that the link names by themselves.
+_BY_NAME = {"proposals", "table1", "account", "admin"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +112,28 @@ def table1(scalings: Sequence[int]) -> Place:
     return Place("table1").seeing(results=",".join(map(str, scalings)))
 
 
+def why(about: Place, person: str | None = None) -> Place:
+    """Why oneself, or the person of that login, sees the proposal, visit or collection of ``about``."""
+    return Place("why", about.proposal, about.visit, collection=about.collection).seeing(person=person)
+
+
+def account() -> Place:
+    """One's own sign-ins and rights."""
+    return Place("account")
+
+
+def admin(tab: str | None = None) -> Place:
+    """Pages of administrators; ``tab``: groups, permissions, signed_in, trail."""
+    return Place("admin", tab=tab)
+
+
 def to_query(place: Place) -> str:
     """The query string of ``place`` with its question mark; empty for home."""
     pairs: list[tuple[str, str]] = []
-    if place.page == "proposals":
-        pairs.append(("page", "proposals"))
+    if place.page == "why":
+        pairs += [("page", "why"), *_about(place)]
+    elif place.page in _BY_NAME:
+        pairs.append(("page", place.page))
     elif place.page == "proposal" and place.proposal:
         pairs.append(("proposal", place.proposal))
     elif place.page == "visit" and place.visit_name:
@@ -134,9 +154,7 @@ def to_query(place: Place) -> str:
         pairs += [("visit", place.visit_name), ("tab", place.page)]
     elif place.page in _OF_VISITS and place.proposal:
         pairs += [("proposal", place.proposal), ("tab", place.page)]
-    elif place.page == "table1":
-        pairs.append(("page", "table1"))
-    if place.tab and place.page in {"proposal", "visit", "collection"}:
+    if place.tab and place.page in {"proposal", "visit", "collection", "admin"}:
         pairs.append(("tab", place.tab))
     listing = place.listing
     if listing.sort:
@@ -152,6 +170,14 @@ def to_query(place: Place) -> str:
     return f"?{urlencode(pairs, quote_via=quote, safe=',.-')}" if pairs else ""
 
 
+def _about(place: Place) -> list[tuple[str, str]]:
+    if place.collection is not None:
+        return [("collection", str(place.collection))]
+    if place.visit_name:
+        return [("visit", place.visit_name)]
+    return [("proposal", place.proposal)] if place.proposal else []
+
+
 def from_query(search: str) -> Place:
     """The place that a query string names, whatever somebody typed there."""
     given = dict(parse_qsl(search.removeprefix("?")[:8000], max_num_fields=200, separator="&"))
@@ -159,6 +185,12 @@ def from_query(search: str) -> Place:
     place = Place(tab=tab, listing=_listing(given), view=_view(given))
     number = _whole(given.get("collection"))
     stay = _VISIT.match(given.get("visit", ""))
+    if given.get("page") == "why":
+        given.pop("page")
+        about = replace(from_query(urlencode({**given, "tab": ""})), image=None, tab=None, listing=ListPlace(), look=())
+        return replace(about, page="why")
+    if given.get("page") in {"account", "admin"}:
+        return replace(place, page=given["page"], tab=tab if given["page"] == "admin" else None)
     at = _whole(given.get("image"))
     if number is not None and tab == "image":
         return replace(place, page=tab, collection=number, image=at, look=look_of(given), tab=None)

@@ -1,0 +1,179 @@
+"""The office of one browser: sign-ins and the audit trail, for whoever has the right to them at that moment."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlencode
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.services import Services
+from auth.identity import Identity, SignedIn
+from auth.records import AuditRow, SignIn, TrailFilter
+from auth.sign_ins import mark_of
+from data.core.permissions import administered, watched
+from data.errors import NotFound, Unavailable
+from data.lists import Asked, times
+from data.reader import Reader
+from data.scope import scope_of
+
+Row = dict[str, Any]
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+#: What a list of the trail can be filtered by.
+FILTERS: Final = ("kind", "time", "login", "address", "detail")
+_MOST = 500
+_FAILURES = 10
+
+
+class BrowserOffice:
+    """See `views.office.Office`. ``who`` is the browser's sign-in, ``address`` where it came from."""
+
+    def __init__(self, shared: Services, who: SignedIn, address: str = "", prefix: str = "") -> None:
+        self._shared, self._who, self._address, self._prefix = shared, who, address, prefix
+        self.rights = shared.access.rights
+
+    def _reader(self) -> Reader:
+        return self._shared.access.reader(self._who.identity)
+
+    # -- other people
+
+    def reader_of(self, login: str, about: str) -> Reader:
+        """A Reader with what another person sees, for administrators. Raises UnknownPerson."""
+        administered(self._reader())
+        scope = scope_of(self._shared.source, login, self.rights)
+        self._record("asked why", f"{about} for {login}")
+        return Reader(self._shared.source, scope)
+
+    def signed_in(self) -> list[Row]:
+        """Everybody's sign-ins that hold, the latest used first."""
+        watched(self._reader())
+        return [self._row(found) for found in _stored(self._shared.store.sign_ins.now)]
+
+    def sign_out(self, mark: str) -> str:
+        """End somebody's sign-in; returns whose."""
+        reader = self._reader()
+        administered(reader)
+        watched(reader)
+        found = _stored(lambda: self._shared.store.sign_ins.marked(mark))
+        if found is None or not self._revoke(found, f"signed out by {self._who.identity.login}"):
+            raise NotFound("This sign-in")
+        whose = f"{found.identity.login} ({found.identity.provider})"
+        self._record("signed out", f"{whose}, at {found.address}")
+        return found.identity.name or found.identity.login
+
+    # -- the audit trail
+
+    def trail(self, asked: Asked, before: int | None, limit: int) -> list[Row]:
+        """Rows of the audit trail, newest first, older than the one of id ``before``."""
+        watched(self._reader())
+        wanted = trail_filter(asked)
+        rows = _stored(lambda: self._shared.store.trail.page(wanted, before=before, limit=min(limit, _MOST)))
+        return [trail_row(row) for row in rows]
+
+    def trail_address(self, asked: Asked) -> str:
+        """Where these rows can be fetched as CSV."""
+        pairs = [(key, text) for key, text in asked.filters if key in FILTERS]
+        if asked.search:
+            pairs.append(("q", asked.search))
+        query = f"?{urlencode(pairs, quote_via=quote)}" if pairs else ""
+        return f"{self._prefix}/trail.csv{query}"
+
+    # -- one's own sign-ins
+
+    def own(self) -> list[Row]:
+        """One's own sign-ins, those that ended too, the latest begun first."""
+        me = self._who.identity
+        return [self._row(found) for found in _stored(lambda: self._shared.store.sign_ins.of(me.provider, me.subject))]
+
+    def failures(self) -> list[Row]:
+        """The latest failed sign-ins with one's own login name."""
+        wanted = TrailFilter(("failure", "throttled"), self._who.identity.login)
+        return [trail_row(row) for row in _stored(lambda: self._shared.store.trail.page(wanted, limit=_FAILURES))]
+
+    def sign_out_own(self, mark: str) -> None:
+        """End one of one's own sign-ins."""
+        me = self._who.identity
+        found = _stored(lambda: self._shared.store.sign_ins.marked(mark))
+        if found is None or not _same(found.identity, me) or not self._revoke(found, "signed out"):
+            raise NotFound("This sign-in")
+        self._record("logout", f"{me.provider}, of a sign-in at {found.address}")
+
+    def sign_out_everywhere(self) -> int:
+        """End all of one's own sign-ins, this one too; how many."""
+        me = self._who.identity
+        # Before it is done: afterwards this browser is nobody's.
+        self._record("logout everywhere", me.provider)
+        return _stored(lambda: self._shared.store.revoke_person(me.provider, me.subject, "signed out everywhere"))
+
+    def denied(self, place: str) -> None:
+        """Note that what the link ``place`` names was not shown."""
+        self._shared.denials.note(self._who.identity, self._address, place)
+
+    # -- inside
+
+    def _revoke(self, found: SignIn, reason: str) -> bool:
+        # The gate of each process closes its websockets at its next look, half a second later.
+        return _stored(lambda: self._shared.store.revoke(found.session_hash, reason))
+
+    def _record(self, kind: str, detail: str) -> None:
+        login = self._who.identity.login
+        _stored(lambda: self._shared.store.record(kind, login=login, address=self._address, detail=detail))
+
+    def _row(self, found: SignIn) -> Row:
+        identity = found.identity
+        return {
+            "mark": mark_of(found.session_hash),
+            "name": identity.name or identity.login,
+            "login": identity.login,
+            "provider": identity.provider,
+            "since": datetime.fromtimestamp(found.created),
+            "used": datetime.fromtimestamp(found.last_used),
+            "address": found.address,
+            "agent": found.agent,
+            "here": found.session_hash == self._who.session_hash,
+            "ended": found.ended,
+        }
+
+
+def trail_row(row: AuditRow) -> Row:
+    """A row of the trail with its time by the server's clock."""
+    return {
+        "id": row.id,
+        "time": datetime.fromtimestamp(row.time),
+        "kind": row.kind,
+        "login": row.login,
+        "address": row.address,
+        "detail": row.detail,
+    }
+
+
+def trail_filter(asked: Asked) -> TrailFilter:
+    """What a list asks for, as the trail has it; a time that cannot be read narrows nothing."""
+    given: Mapping[str, str] = dict(asked.filters)
+    since, until = times(given.get("time", ""))
+    return TrailFilter(
+        kind=given.get("kind", ""),
+        login=given.get("login", ""),
+        address=given.get("address", ""),
+        detail=given.get("detail", ""),
+        search=asked.search,
+        since=None if since is None else since.timestamp(),
+        until=None if until is None else until.timestamp(),
+    )
+
+
+def _same(one: Identity, other: Identity) -> bool:
+    return (one.provider, one.subject) == (other.provider, other.subject)
+
+
+def _stored(call: Callable[[], T]) -> T:
+    """Ask the dashboard's own database; where it does not answer, say so as for ISPyB's."""
+    try:
+        return call()
+    except SQLAlchemyError as error:
+        log.error("The dashboard's own database cannot be used: %s", type(error).__name__)
+        raise Unavailable from error

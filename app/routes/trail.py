@@ -1,0 +1,99 @@
+"""The audit trail as a CSV file, for whoever may see it on the page."""
+
+import asyncio
+import csv
+from collections.abc import Callable
+from io import StringIO
+from typing import Any, Final
+
+from sqlalchemy.exc import SQLAlchemyError
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError
+
+from app.office import FILTERS, trail_filter, trail_row
+from app.services import Services
+from auth.records import TrailFilter
+from auth.routes import AuthedHandler
+from data.core.permissions import watched
+from data.errors import DataError, NotFound
+from data.lists import Asked
+
+_PAGE: Final = 1000
+#: A file holds so many rows at most; the last line says so where there are more.
+MOST_ROWS: Final = 200_000
+_COLUMNS: Final = ("time", "kind", "login", "address", "detail")
+
+
+class TrailHandler(AuthedHandler):
+    """``/trail.csv?kind=&time=&login=&address=&detail=&q=``, newest row first."""
+
+    def initialize(self, services: Services) -> None:
+        self._services = services
+
+    async def get(self) -> None:
+        services = self._services
+        try:
+            await self._wait(lambda: watched(services.access.reader(self.identity)))
+        except NotFound as error:
+            services.denials.note(self.identity, self.request.remote_ip or "", self.request.path)
+            return self._say(404, str(error))
+        except DataError as error:
+            return self._say(503, str(error))
+        asked = Asked(
+            filters=tuple((name, self.get_query_argument(name, "")[:200]) for name in FILTERS),
+            search=self.get_query_argument("q", "")[:200],
+        )
+        try:
+            await self._write(trail_filter(asked))
+        except StreamClosedError:
+            return
+        except SQLAlchemyError as error:
+            raise HTTPError(503, reason="The audit trail cannot be read now") from error
+
+    async def _write(self, wanted: TrailFilter) -> None:
+        store, sent, before = self._services.store, 0, None
+        address, login = self.request.remote_ip or "", self.identity.login
+        await self._wait(lambda: store.record("exported", login=login, address=address, detail="audit trail"))
+        self.set_header("Content-Type", "text/csv; charset=utf-8")
+        self.set_header("Content-Disposition", 'attachment; filename="audit-trail.csv"')
+        self.set_header("Cache-Control", "no-store")
+        self.write("\ufeff" + _line(_COLUMNS))
+        while True:
+            rows = await self._wait(lambda at=before: store.trail.page(wanted, before=at, limit=_PAGE))  # type: ignore[misc]
+            for row in rows:
+                shown = trail_row(row)
+                self.write(_line([shown["time"].isoformat(" ", "seconds"), *(shown[name] for name in _COLUMNS[1:])]))
+            sent += len(rows)
+            if len(rows) < _PAGE:
+                break
+            if sent >= MOST_ROWS:
+                self.write(_line(["", "", "", "", f"Only the newest {sent} rows; narrow the filter for the rest."]))
+                break
+            before = rows[-1].id
+            await self.flush()
+        await self.finish()
+
+    async def _wait(self, call: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._services.questions, call)
+
+    def _say(self, status: int, words: str) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(words + "\n")
+
+
+def _line(values: Any) -> str:
+    out = StringIO()
+    csv.writer(out).writerow([_harmless(str(value)) for value in values])
+    return out.getvalue()
+
+
+def _harmless(text: str) -> str:
+    """A spreadsheet takes a text that begins like this for a formula, and runs it."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text
+
+
+def patterns(services: Services) -> list[tuple[Any, ...]]:
+    """The route of the file."""
+    return [(r"/trail\.csv", TrailHandler, {"services": services})]

@@ -1,0 +1,66 @@
+"""What a browser may ask of the server about sign-ins, rights and what happened."""
+
+from typing import Any, NoReturn, Protocol
+
+from data.errors import NotFound
+from data.lists import Asked
+from data.reader import Reader
+from data.scope import Rights
+
+Row = dict[str, Any]
+
+
+class Office(Protocol):
+    """One browser's counter. Every call checks the person's rights at that moment, raises NotFound where they do not
+    suffice, may wait for a database, and so belongs into a Reading. Rows of sign-ins: mark (a public name), name,
+    login, provider, since, used (datetime), address, agent, here (whether it is this browser's), ended (why, or None).
+    """
+
+    rights: Rights
+
+    def reader_of(self, login: str, about: str) -> Reader:
+        """A Reader with what another person sees, for administrators. Raises UnknownPerson."""
+
+    def signed_in(self) -> list[Row]:
+        """Everybody's sign-ins that hold, the latest used first."""
+
+    def sign_out(self, mark: str) -> str:
+        """End somebody's sign-in; returns whose. Raises NotFound where it has ended already."""
+
+    def trail(self, asked: Asked, before: int | None, limit: int) -> list[Row]:
+        """Rows of the audit trail, newest first, older than the one of id ``before``: id, time, kind, login, address,
+        detail.
+        """
+
+    def trail_address(self, asked: Asked) -> str:
+        """Where these rows can be fetched as CSV."""
+
+    def own(self) -> list[Row]:
+        """One's own sign-ins, those that ended too, the latest begun first."""
+
+    def failures(self) -> list[Row]:
+        """The latest failed sign-ins with one's own login name, as rows of the audit trail."""
+
+    def sign_out_own(self, mark: str) -> None:
+        """End one of one's own sign-ins."""
+
+    def sign_out_everywhere(self) -> int:
+        """End all of one's own sign-ins, this one too; how many."""
+
+    def denied(self, place: str) -> None:
+        """Note that what the link ``place`` names was not shown. Does not wait and raises nothing."""
+
+
+class NoOffice:
+    """Stands in where there are no sign-ins: nothing can be asked."""
+
+    rights = Rights()
+
+    def _closed(self, *_: object) -> NoReturn:
+        raise NotFound("This page")
+
+    reader_of = signed_in = sign_out = trail = trail_address = _closed
+    own = failures = sign_out_own = sign_out_everywhere = _closed
+
+    def denied(self, place: str) -> None:
+        """Nobody to tell."""
