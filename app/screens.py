@@ -3,12 +3,15 @@
 from data.core import search
 from data.reader import Reader
 from views import place as places
+from views.core.account import AccountView
+from views.core.admin import AdminView
 from views.core.collection import CollectionView
 from views.core.home import Home
 from views.core.image import ImageView
 from views.core.proposal import ProposalView
 from views.core.proposals import Proposals
 from views.core.visit import VisitView
+from views.core.why import WhyView
 from views.page import Views
 from views.place import Place
 from views.techniques.mx_cells import CellsView
@@ -27,6 +30,9 @@ VIEWS: Views = {
     "results": ResultsView,
     "cells": CellsView,
     "table1": Table1View,
+    "why": WhyView,
+    "account": AccountView,
+    "admin": AdminView,
 }
 
 

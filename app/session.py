@@ -8,10 +8,12 @@ from urllib.parse import urlencode
 import panel as pn
 
 from app.later import Later
+from app.office import BrowserOffice
 from app.providers import linkable
 from app.screens import VIEWS, jump
 from app.services import Services
-from auth.identity import Identity, current_identity
+from auth.identity import Identity, current_sign_in
+from views import place as places
 from views.desk import Desk, Words
 from views.page import Page
 from views.parts.shell import Shell
@@ -19,7 +21,8 @@ from views.parts.shell import Shell
 
 def open_session(shared: Services) -> Shell:
     """The page for the browser whose request is being answered. Raises NotSignedIn outside the gate."""
-    identity = current_identity()
+    who = current_sign_in()
+    identity = who.identity
     settings = shared.settings
     document = pn.state.curdoc
     if document is None:
@@ -38,13 +41,18 @@ def open_session(shared: Services) -> Shell:
         prefix=prefix,
         last_here=_last_here(shared, identity),
         shared=shared.shared,
+        office=BrowserOffice(shared, who, _address(document), prefix),
         files=shared.files,
         choices=shared.source.choices,
     )
     shell = Shell(
         on_go=lambda search, pop: page.followed(search, pop),
         on_jump=lambda text: page.jumped(text),
-        person={"name": identity.name or identity.login, "login": identity.login},
+        person={
+            "name": identity.name or identity.login,
+            "login": identity.login,
+            "links": [{"label": "Sign-ins and rights", "link": desk.link(places.account())}],
+        },
         site={"name": settings.site.name, "demo": settings.site.demo},
         logout=f"{prefix}/logout",
         methods=f"{prefix}/sign-in-methods" if identity.kind == "person" and linkable(settings) else "",
@@ -70,6 +78,10 @@ def _search(document: Any) -> str:
         for value in values[:1]
     ]
     return f"?{urlencode(pairs)}" if pairs else ""
+
+
+def _address(document: Any) -> str:
+    return str(getattr(document.session_context.request, "remote_ip", None) or "")
 
 
 def _last_here(shared: Services, identity: Identity) -> datetime | None:

@@ -231,7 +231,8 @@ class Tab:
         first = self.parts[part]
         state = first.get("state") or {}
         asked = {name: state.get(name) for name in ("sort", "descending", "filters", "search")}
-        await self.tell(part, type="want", seq=seq, offset=0, limit=first["page"], **(asked | more))
+        usual = {"offset": 0, "limit": first["page"]}
+        await self.tell(part, type="want", seq=seq, **(usual | asked | more))
 
     async def _send(self, kind: str, content: Json) -> None:
         header = {"msgid": str(next(self._numbers)), "msgtype": kind}

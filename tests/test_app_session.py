@@ -3,22 +3,14 @@
 import asyncio
 import gc
 import logging
-import threading
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
-from dataclasses import replace as but
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.site import PASSWORD, Site, free_port
-from servers.visitor import Visitor
-from sqlalchemy import make_url
+from servers.running import Running, whole_app
 
 from app.live import Pulses
-from app.server import gate_for, make
-from app.services import Services, services
-from app.settings import Live, Settings, Store
 from data.live.feed import Feed
 from views.page import Page
 
@@ -26,76 +18,10 @@ VISIT, OTHER = 4153, 4154
 LINK = "/?visit=mx415-3"
 
 
-@dataclass
-class Running:
-    """The whole app in a thread of the test."""
-
-    address: str
-    site: Site
-    shared: Services
-    server: Any
-
-    def drive(self, talk: Callable[[Any], Awaitable[None]]) -> None:
-        """Let a browser in which Alice is signed in talk to it."""
-
-        async def signed_in() -> None:
-            visitor = Visitor(self.address)
-            await visitor.sign_in("alice", PASSWORD)
-            await talk(visitor)
-
-        asyncio.run(signed_in())
-
-    async def expire(self) -> None:
-        """Let the server forget pages that nobody has open, as it does after a minute."""
-        for context in self.server._tornado._applications.values():
-            call = asyncio.run_coroutine_threadsafe(context._cleanup_sessions(0), self.server.io_loop.asyncio_loop)
-            await asyncio.wrap_future(call)
-
-
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
-    site = Site(tmp_path / "site")
-    site.folder.mkdir()
-    site.write()
-    settings, port = Settings(), free_port()
-    settings = but(
-        settings,
-        database=but(settings.database, url=make_url(f"sqlite:///{site.database}")),
-        store=Store(make_url(f"sqlite:///{site.folder / 'lens.sqlite'}")),
-        server=but(settings.server, address="127.0.0.1", port=port),
-        live=Live(0.1),
-    )
-    ready: list[Any] = []
-    started = threading.Event()
-
-    def serve() -> None:
-        asyncio.set_event_loop(asyncio.new_event_loop())
-        try:
-            shared = services(settings)
-            gate = gate_for(shared)
-            server = make(shared, gate)
-            server.start()
-            ready.extend((shared, gate, server))
-        finally:
-            started.set()
-        server.io_loop.start()
-        server.io_loop.close(all_fds=True)
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    assert started.wait(60)
-    shared, gate, server = ready
-    yield Running(f"http://127.0.0.1:{port}", site, shared, server)
-
-    async def stop() -> None:
-        gate.stop()
-        server.stop()
-        server.io_loop.add_callback(server.io_loop.stop)
-
-    server.io_loop.add_callback(stop)
-    thread.join(20)
-    shared.close()
-    shared.store.close()
+    with whole_app(tmp_path / "site") as made:
+        yield made
 
 
 async def until(true: Callable[[], bool]) -> None:

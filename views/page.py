@@ -18,6 +18,7 @@ from views.view import Span, View
 Views = Mapping[str, Callable[[Desk], View]]
 
 _NAV = (("home", "Home", Place()), ("proposals", "Proposals", places.proposals()))
+_ADMIN = ("admin", "Administration", places.admin())
 _LATE = {
     "kind": "warn",
     "text": "The ISPyB database does not answer. What you see may be old; news come by themselves once it is back.",
@@ -40,6 +41,9 @@ class Page:
         self.place = Place()
         desk.go, desk.head, desk.relist = self.go, self._head, self.relist
         desk.redraw = self._redraw
+        desk.denied = lambda: desk.office.denied(to_query(self.place))
+        self._duties = False  # whether this person has pages of administrators, as far as is known
+        self._asked_duties: Reading[bool] = Reading(desk, self._dutiful, lambda problem: None)
         self._hits: Reading[list[tuple[str, str, Place]]] = Reading(desk, self._suggest, self._no_hits)
 
     def open(self, search: str) -> None:
@@ -64,12 +68,15 @@ class Page:
         self.place = place
         with self.shell.param.update(replace=same_entry):
             self.shell.search = to_query(place) or "?"
+        self.shell.aside = self._aside(place)
         view = self._view(place.page)
         if view is not self._current:
             if self._current is not None:
                 self._current.hide()
             self._current = view
             self.shell.param.update(body=list(view.parts), spans=list(view.spans), nav=self._nav(place))
+            # Rights come and go while a page is open.
+            self._asked_duties.ask(lambda reader: reader.scope.administer or reader.scope.activity)
         elif before.page != place.page:
             self.shell.nav = self._nav(place)
         self._contained(view, lambda: view.show(place))
@@ -114,11 +121,23 @@ class Page:
         self.shell.param.update(title=title, crumbs=shown)
 
     def _nav(self, place: Place) -> list[dict[str, object]]:
-        current = "home" if place.page == "home" else "proposals"
+        current = place.page if place.page in {"home", "admin", "account"} else "proposals"
+        shown = (*_NAV, _ADMIN) if self._duties else _NAV
         return [
             {"key": key, "label": label, "link": to_query(to) or "?", "current": key == current}
-            for key, label, to in _NAV
+            for key, label, to in shown
         ]
+
+    def _dutiful(self, duties: bool) -> None:
+        self._duties = duties
+        self.shell.nav = self._nav(self.place)
+
+    @staticmethod
+    def _aside(place: Place) -> list[dict[str, str]]:
+        about = places.why(place)
+        if place.page == "why" or not (place.proposal or place.collection):
+            return []
+        return [{"label": "Why can I see this?", "link": to_query(about)}]
 
     def _suggest(self, hits: list[tuple[str, str, Place]]) -> None:
         if len(hits) == 1:

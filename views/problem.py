@@ -11,18 +11,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a person sees in the place of a view. ``passing``: it may go away by itself, so the view asks again."""
+    """What a person sees in the place of a view.
+
+    ``passing``: it may go away by itself, so the view asks again. ``gone``: it is absent, or no longer to be seen.
+    """
 
     title: str
     text: str
     reference: str | None = None
     passing: bool = False
+    gone: bool = False
 
 
 def problem_of(error: BaseException) -> Problem:
     """The words for ``error``; what no person can act on is logged with its trace under a reference."""
     if isinstance(error, NotFound):
-        return Problem("Not found", str(error))
+        return Problem("Not found", str(error), gone=True)
     if isinstance(error, Unavailable):
         return Problem("The database does not answer", str(error), passing=True)
     if isinstance(error, TooSlow):

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from data.errors import NotFound
 from data.reader import Reader
 from views.desk import Desk
 from views.problem import Problem, problem_of
@@ -52,6 +53,8 @@ class Reading(Generic[T]):
             answer = await asyncio.get_running_loop().run_in_executor(desk.pool, lambda: question(desk.reader()))
         except Exception as error:  # whatever it is, this view shows it and the rest lives
             problem = problem_of(error)
+            if isinstance(error, NotFound):
+                desk.denied()
             if asked == self._asked:
                 desk.later(lambda: self._show(asked, self._fail, problem))
                 if problem.passing:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import make_url
 
+from app.demo_history import write_history
 from app.faults import set_up_log
 from app.provider_settings import ACCOUNTS_ONLY
 from app.server import gate_for, make
@@ -99,6 +100,7 @@ def services_of(settings: Settings, made: facility.Facility) -> Services:
     """What a process shares that shows the facility, with its people's accounts."""
     shared = services(settings, Files(made.roots, made.mapping, made.on_missing))
     _accounts(shared.store, made.people)
+    write_history(settings.store_url())
     return shared
 
 

@@ -137,7 +137,7 @@ def write_people(rows: Rows, random: Random) -> dict[str, int]:
         login = None if random.random() < 0.15 else f"u{4000 + number * 7}"
         rows.add(Person, family_name=family, given_name=given, title=random.choice(TITLES), login=login)
 
-    names = ("mx_admin", "em_admin", "all_proposals", "super_admin", "fault_view")
+    names = ("mx_admin", "em_admin", "all_proposals", "super_admin", "fault_view", "manage_groups", "view_activity")
     permissions = {
         name: rows.add(Permission, name=name, description=name.replace("_", " ").capitalize()) for name in names
     }
@@ -147,7 +147,8 @@ def write_people(rows: Rows, random: Random) -> dict[str, int]:
     }
     for group, permission in (
         ("mx_staff", "mx_admin"), ("mx_staff", "fault_view"), ("em_staff", "em_admin"),
-        ("user_office", "all_proposals"), ("developers", "super_admin"),
+        ("user_office", "all_proposals"), ("user_office", "manage_groups"), ("user_office", "view_activity"),
+        ("developers", "super_admin"),
     ):  # fmt: skip
         rows.add(GroupHasPermission, group_id=groups[group], permission_id=permissions[permission])
     for group, person_id in (

@@ -1,6 +1,7 @@
 """A small simulated site, served as `ispyb-lens serve` does, in a process of its own.
 
-Alice is on proposals mx415 and hx9, nobody is on none, admin sees all. Proposal mx415 has the visits 3 (running now:
+Alice is on proposals mx415 and hx9, nobody is on none, admin sees all
+and administers. Proposal mx415 has the visits 3 (running now:
 230 MX collections, three of SSX, one of EM), 4 (still to come, empty) and 1 (long past). Whatever a person may have
 typed in hx9 is hostile. Proposal em7 is not Alice's.
 """
@@ -227,8 +228,9 @@ def _rows(files: Path) -> Rows:
     for key, login, given in ((1, "alice", "Alice"), (2, "nobody", "Nora"), (3, "admin", "Ada"), (4, "carol", HOSTILE)):
         add(s.Person, person_id=key, login=login, given_name=given, family_name=given[::-1][:9])
     add(s.UserGroup, id=1, name="super")
-    add(s.Permission, id=1, name="all_proposals")
-    add(s.GroupHasPermission, group_id=1, permission_id=1)
+    for key, name in ((1, "all_proposals"), (2, "manage_groups"), (3, "view_activity")):
+        add(s.Permission, id=key, name=name)
+        add(s.GroupHasPermission, group_id=1, permission_id=key)
     add(s.GroupHasPerson, group_id=1, person_id=3)
     add(s.Detector, detector_id=1, maker="DECTRIS", model="PILATUS 6M", pixels_x=2463)
     for key, code, number, title in (

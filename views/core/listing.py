@@ -33,6 +33,7 @@ class Listing:
         empty: tuple[str, str],
         height: int = 0,
         away: str = "",
+        on_select: Callable[[list[Key]], None] | None = None,
     ) -> None:
         self._desk, self._draw, self._relist = desk, draw, relist
         self._answer: Answer | None = None
@@ -41,6 +42,7 @@ class Listing:
             columns,
             on_want=self._want,
             on_open=on_open,
+            on_select=on_select,
             on_state=self._state,
             label=label,
             noun=noun,

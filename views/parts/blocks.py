@@ -5,6 +5,7 @@ and pictures are followed only to our own address. ``Blocks`` draws a list of th
 that changed.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -112,9 +113,19 @@ def bar(label: str, share: float, text: str | None = None, tone: str = "", link:
     return _block("bar", label=label, share=min(1.0, max(0.0, share)), text=text, tone=tone, link=link)
 
 
-def action(name: str, label: str, value: str = "", tone: str = "") -> Block:
-    """One button of ``actions``: calls ``on_action(name, value)``."""
-    return _block("action", name=name, label=label, value=value, tone=tone)
+def action(name: str, label: str, value: str = "", tone: str = "", link: str | None = None) -> Block:
+    """One button of ``actions``: calls ``on_action(name, value)``. With a ``link`` it is one instead."""
+    return _block("action", name=name, label=label, value=value, tone=tone, link=link)
+
+
+def rule(holds: bool, words: str, row: str = "") -> Block:
+    """One of ``rules``: whether it holds, in words, and the row behind it."""
+    return _block("rule", holds=holds, words=words, row=row)
+
+
+def field(key: str, label: str, value: str = "", placeholder: str = "") -> Block:
+    """One line of a ``form`` to type into."""
+    return _block("field", key=key, label=label, value=value, placeholder=placeholder)
 
 
 # -- blocks
@@ -221,6 +232,27 @@ def links(items: Sequence[tuple[str, str]], title: str | None = None) -> Block:
 def copied(words: str, title: str | None = None, label: str = "Copy") -> Block:
     """Plain text in a fixed-width face, with a button that copies it."""
     return _block("copied", text=words, title=title, label=label)
+
+
+def rules(items: Sequence[Item], title: str | None = None) -> Block:
+    """A list of ``rule``."""
+    return _block("rules", items=list(items), title=title)
+
+
+def form(name: str, fields: Sequence[Item], button: str, label: str) -> Block:
+    """``field``s and a button: calls ``on_action(name, value)`` with a JSON object of what was typed, by key."""
+    return _block("form", name=name, fields=list(fields), button=button, label=label)
+
+
+def typed(value: str) -> dict[str, str]:
+    """What was typed into a ``form``: texts by key, none where it is something else. A stranger's input."""
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {key: text.strip()[:100] for key, text in found.items() if isinstance(text, str)}
 
 
 class Blocks(Part):

@@ -12,7 +12,7 @@ from pyviz_comms import Comm
 from views.parts.part import Action, Part, short
 
 _TOLD = [
-    *("title", "crumbs", "nav", "person", "site", "theme", "spans", "busy", "notices"),
+    *("title", "crumbs", "aside", "nav", "person", "site", "theme", "spans", "busy", "notices"),
     *("logout", "methods", "csrf", "ping", "login", "search", "replace"),
 ]
 
@@ -28,8 +28,9 @@ class Shell(Part):
 
     title = param.String(default="", doc="Name of the page; the document's title.")
     crumbs = param.List(default=[], doc="[{label, link or None}], outermost first.")
+    aside = param.List(default=[], doc="[{label, link}] at the end of the crumbs.")
     nav = param.List(default=[], doc="[{key, label, link, current}]")
-    person = param.Dict(default={}, doc="{name, login}")
+    person = param.Dict(default={}, doc="{name, login, links: [{label, link}]}")
     site = param.Dict(default={}, doc="{name, demo}; demo shows a lasting mark.")
     theme = param.String(default="auto", regex="^(auto|light|dark)$")
     body = Children(doc="The views of the page, in order.")

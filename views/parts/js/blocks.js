@@ -43,7 +43,16 @@ const DRAWN = {
     b.reference && h("span.quiet", {}, "Reference ", h("code", {}, b.reference)))),
   bars: (b) => titled(b, h("div.bars", {}, list(b.items).map((item) => h("div.bar", {}, link("a.bar-label", item.link, {title: item.label}, item.label),
     h("span.track", {}, toned(h("span.fill", {style: {width: `${Math.round(1000 * (item.share || 0)) / 10}%`}}), item.tone)), h("span.bar-text", {}, item.text))))),
-  actions: (b, tell) => h("div.actions", {}, list(b.items).map((item) =>
+  rules: (b) => titled(b, h("ul.rules", {}, list(b.items).map((item) => h(item.holds ? "li.holds" : "li", {},
+    icon(item.holds ? "check" : "dash"), h("span", {}, h("span.unseen", {}, item.holds ? "Holds: " : "Does not hold: "), item.words),
+    item.row && h("code.row", {}, item.row))))),
+  form: (b, tell) => h("form.ask", {"aria-label": b.label, onsubmit: (event) => {
+    event.preventDefault()
+    tell({type: "action", name: b.name, value: JSON.stringify(Object.fromEntries(new FormData(event.currentTarget)))})
+  }}, list(b.fields).map((field) => h("label", {}, h("span.label", {}, field.label),
+    h("input", {type: "text", name: field.key, value: field.value, placeholder: field.placeholder, maxlength: "100", autocomplete: "off", spellcheck: "false"}))),
+    h("button", {type: "submit"}, b.button)),
+  actions: (b, tell) => h("div.actions", {}, list(b.items).map((item) => own(item.link) ? link("a", item.link, {}, item.label) :
     toned(h("button", {type: "button", onclick: () => tell({type: "action", name: item.name, value: item.value ?? ""})}, item.label), item.tone))),
   links: (b) => titled(b, h("div.links", {}, list(b.items).map((item) => link("a", item.link, {}, item.text)))),
   copied: (b) => {

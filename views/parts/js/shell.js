@@ -40,7 +40,7 @@ export function render(given) {
     }
     if ("nav" in changed) nav.replaceChildren(...(content.nav ?? []).map((item) =>
       link("a", item.link, {"aria-current": item.current ? "page" : null}, item.label)))
-    if ("crumbs" in changed) drawCrumbs()
+    if ("crumbs" in changed || "aside" in changed) drawCrumbs()
     if ("person" in changed || "logout" in changed || "methods" in changed || "csrf" in changed) drawAccount()
     if ("notices" in changed) notices.replaceChildren(...(content.notices ?? []).map(notice))
     if ("busy" in changed) {
@@ -54,17 +54,20 @@ export function render(given) {
 
   function drawCrumbs() {
     const all = content.crumbs ?? []
-    crumbs.hidden = !all.length
+    const beside = content.aside ?? []
+    crumbs.hidden = !all.length && !beside.length
     crumbs.replaceChildren(h("ol", {}, all.map((crumb, i) => h("li", {},
-      link("a", crumb.link, {"aria-current": i === all.length - 1 ? "page" : null}, crumb.label)))))
+      link("a", crumb.link, {"aria-current": i === all.length - 1 ? "page" : null}, crumb.label)))),
+      ...beside.map((item) => link("a.aside", item.link, {}, item.label)))
   }
 
   function drawAccount() {
-    const {name, login} = content.person ?? {}
+    const {name, login, links} = content.person ?? {}
     account.hidden = !name && !login
     account.replaceChildren(h("summary", {"aria-label": `Account of ${name || login}`}, icon("person"), h("span", {}, name || login)),
       h("div.menu", {}, h("strong", {}, name || login), login && h("span.quiet", {}, login),
-        own(content.methods) && h("a", {href: content.methods}, "Sign-in methods"),
+        (links ?? []).map((item) => link("a.item", item.link, {onclick: () => { account.open = false }}, item.label)),
+        own(content.methods) && h("a.item", {href: content.methods}, "Sign-in methods"),
         own(content.logout) && h("form", {method: "post", action: content.logout, onsubmit: signOut},
           h("input", {type: "hidden", name: "csrf"}), h("button", {type: "submit"}, "Sign out"))))
   }
