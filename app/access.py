@@ -10,7 +10,8 @@ from data.reader import Reader
 from data.scope import Rights, Scope, UnknownPerson, scope_of, scope_of_person, scope_of_proposal
 from data.source import Source
 
-_SECONDS = 60.0
+# An open page asks every 15 s (`app.live`): so a right that was taken away is used for a minute at most.
+_SECONDS = 45.0
 _MOST = 2000
 
 

@@ -1,6 +1,7 @@
 """The feed as one browser sees it: the version of the one visit that it shows."""
 
 import logging
+import time
 from collections.abc import Callable
 
 from tornado.ioloop import PeriodicCallback
@@ -10,6 +11,10 @@ from data.live.feed import Feed, Started, Watch
 log = logging.getLogger(__name__)
 
 _LOOK_MS = 200.0
+# Rights are held for 45 s (`app.access`): with this, none is a minute old on an open page.
+_CHECK_SECONDS = 15.0
+
+Check = Callable[[int], None]
 
 
 class Pulses:
@@ -19,14 +24,18 @@ class Pulses:
     browser's document would cost a thousand times as much.
     """
 
-    def __init__(self, feed: Feed) -> None:
-        self.feed = feed
+    def __init__(self, feed: Feed, check_seconds: float = _CHECK_SECONDS) -> None:
+        self.feed, self.check_seconds = feed, check_seconds
         self._watching: set[BrowserPulse] = set()
         self._timer: PeriodicCallback | None = None
 
-    def pulse(self, beat: Callable[[], None]) -> "BrowserPulse":
-        """The pulse of one more browser; ``beat`` is called in the server's loop when its visit has changed."""
-        return BrowserPulse(self, beat)
+    def pulse(self, beat: Callable[[], None], check: Check = lambda visit_id: None) -> "BrowserPulse":
+        """The pulse of one more browser; ``beat`` is called in the server's loop when its visit has changed.
+
+        ``check`` is called with the visit every quarter of a minute, whether anything changed or not: what comes by
+        the feed is the same for everybody, so somebody must ask whether this browser may still have it.
+        """
+        return BrowserPulse(self, beat, check)
 
     @property
     def running(self) -> bool:
@@ -59,8 +68,9 @@ class Pulses:
 class BrowserPulse:
     """Watches at most one visit for a browser; ``close`` when the browser goes."""
 
-    def __init__(self, pulses: Pulses, beat: Callable[[], None]) -> None:
-        self._pulses, self._beat = pulses, beat
+    def __init__(self, pulses: Pulses, beat: Callable[[], None], check: Check) -> None:
+        self._pulses, self._beat, self._check = pulses, beat, check
+        self._checked = 0.0
         self._watch: Watch | None = None
         self._told = (0, 0)
         self._late = False
@@ -73,6 +83,7 @@ class BrowserPulse:
         before = self._watch
         self._watch = self._pulses.feed.watch(visit_id) if visit_id is not None else None
         self._told = self.version(), self.begun()
+        self._checked = time.monotonic()
         if before is not None:
             before.close()
         if self._watch is None:
@@ -102,6 +113,10 @@ class BrowserPulse:
 
     def look(self) -> None:
         """Beat if something changed or began since this was asked last, or news have begun or ceased to be late."""
+        moment = time.monotonic()
+        if self._watch is not None and moment - self._checked >= self._pulses.check_seconds:
+            self._checked = moment
+            self._check(self._watch.visit_id)
         now, late = (self.version(), self.begun()), self.late()
         if (now, late) != (self._told, self._late):
             self._told, self._late = now, late

@@ -30,7 +30,7 @@ def open_session(shared: Services) -> Shell:
     document.title = settings.site.name
     prefix = settings.server.prefix
     later = Later(document)
-    pulse = shared.pulses.pulse(lambda: later(page.beat))
+    pulse = shared.pulses.pulse(lambda: later(page.beat), lambda visit: page.check(visit))
     desk = Desk(
         reader=functools.partial(shared.access.reader, identity),
         pool=shared.questions,

@@ -6,12 +6,13 @@ from dataclasses import replace
 from panel.io import unlocked
 from panel.viewable import Viewable
 
+from data.core import visits
 from views import place as places
 from views.desk import Crumb, Desk
 from views.parts.blocks import Blocks, problem
 from views.parts.shell import Shell
 from views.place import Place, from_query, to_query
-from views.problem import problem_of
+from views.problem import Problem, problem_of
 from views.reading import Reading
 from views.view import Span, View
 
@@ -81,6 +82,19 @@ class Page:
             self.shell.nav = self._nav(place)
         self._contained(view, lambda: view.show(place))
 
+    def check(self, visit_id: int) -> None:
+        """Ask whether this person may still see the visit that the page watches; where not, it leaves the page."""
+        view = self._current
+        checking: Reading[None] = Reading(self.desk, lambda _: None, lambda problem: self._withdraw(view, problem))
+        checking.ask(lambda reader: visits.check(reader, visit_id))
+
+    def _withdraw(self, view: View | None, problem: Problem) -> None:
+        if not problem.gone or view is None or view is not self._current:
+            return
+        view.hide()
+        self.desk.pulse.watch(None)
+        self._stand_in(view, Failed(problem))
+
     def beat(self) -> None:
         """The watched visit has changed, or its news have begun or ceased to be late."""
         self.shell.notices = [_LATE] if self.desk.pulse.late() else []
@@ -99,17 +113,20 @@ class Page:
             try:
                 self._views[page] = self._factories[page](self.desk)
             except Exception as error:
-                return Failed(error)
+                return Failed(problem_of(error))
         return self._views[page]
 
     def _contained(self, view: View, act: Callable[[], None]) -> None:
         try:
             act()
         except Exception as error:
-            failed = Failed(error)
-            self._current = failed
-            self._views = {key: held for key, held in self._views.items() if held is not view}
-            self.shell.param.update(body=list(failed.parts), spans=list(failed.spans))
+            self._stand_in(view, Failed(problem_of(error)))
+
+    def _stand_in(self, view: View, failed: "Failed") -> None:
+        """Show ``failed`` in the place of ``view``, which is built anew when it is next looked at."""
+        self._current = failed
+        self._views = {key: held for key, held in self._views.items() if held is not view}
+        self.shell.param.update(body=list(failed.parts), spans=list(failed.spans))
 
     def _redraw(self) -> None:
         view = self._current
@@ -155,8 +172,7 @@ class Page:
 class Failed:
     """Stands in for a view that could not be built or shown; the rest of the page lives."""
 
-    def __init__(self, error: Exception) -> None:
-        what = problem_of(error)
+    def __init__(self, what: Problem) -> None:
         self.parts: list[Viewable] = [Blocks([problem(what.title, what.text, what.reference)])]
         self.spans: list[Span] = [12]
 

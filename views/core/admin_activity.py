@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from panel.viewable import Viewable
 
-from data.lists import Asked, Page, times
+from data.lists import Asked, Page, matcher
 from data.reader import Reader
 from views.core.account import browser_of
 from views.core.listing import Listing
@@ -32,6 +31,7 @@ SIGN_INS = (
     Column("browser", "Browser", width=180),
     Column("here", "", kind="badge", width=110, sortable=False, filter="none"),
 )
+_TIMES = {"since", "used"}
 # Newest first, always: pages go by the key of the last row, so that new rows move nothing.
 TRAIL = (
     Column("time", "Time", width=166, sortable=False, fixed=True),
@@ -197,7 +197,10 @@ class TrailList:
 
 def chosen(rows: Sequence[Row], asked: Asked) -> list[Row]:
     """The rows that fit what is asked, in the order that is asked for."""
-    kept = [row for row in rows if all(_fits(row.get(key), text) for key, text in asked.filters)]
+    kept = list(rows)
+    for key, text in asked.filters:
+        fits = matcher("time" if key in _TIMES else "text", text)
+        kept = [row for row in kept if fits is None or fits(row.get(key))]
     for word in asked.search.casefold().split():
         kept = [row for row in kept if any(word in str(v).casefold() for v in row.values() if isinstance(v, str))]
     if asked.sort is None:
@@ -210,13 +213,6 @@ def chosen(rows: Sequence[Row], asked: Asked) -> list[Row]:
 
 def _folded(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else value
-
-
-def _fits(value: object, text: str) -> bool:
-    if isinstance(value, datetime):
-        low, high = times(text)
-        return (low is None or value >= low) and (high is None or value < high)
-    return text.casefold() in str(value or "").casefold()
 
 
 def _nothing(key: Key) -> None:

@@ -159,10 +159,7 @@ class CollectionView:
             self._arrange(answer)
 
     def _late(self, problem: Problem) -> None:
-        """What is shown stays and the next beat asks again, unless the right to it was taken away."""
-        if problem.gone:
-            self._answer = None
-            self._fail(problem)
+        """What is shown stays; the next beat asks again."""
 
     def _fail(self, problem: Problem) -> None:
         self._desk.pulse.watch(None)

@@ -126,11 +126,7 @@ class VisitView:
             self._draw(self._answer)
 
     def _ignore(self, problem: Problem) -> None:
-        """The head stays as it was and the next beat asks again, unless the right to the visit was taken away."""
-        if problem.gone:
-            self._answer, self._id = None, None
-            self._fail(problem)
-            self._show_list(None)
+        """The head stays as it was; the next beat asks again."""
 
     def _fail(self, problem: Problem) -> None:
         self._desk.pulse.watch(None)
