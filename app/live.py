@@ -113,10 +113,10 @@ class BrowserPulse:
 
     def look(self) -> None:
         """Beat if something changed or began since this was asked last, or news have begun or ceased to be late."""
-        moment = time.monotonic()
-        if self._watch is not None and moment - self._checked >= self._pulses.check_seconds:
+        visit, moment = self._watch.visit_id if self._watch is not None else None, time.monotonic()
+        if visit is not None and moment - self._checked >= self._pulses.check_seconds:
             self._checked = moment
-            self._check(self._watch.visit_id)
+            self._check(visit)
         now, late = (self.version(), self.begun()), self.late()
         if (now, late) != (self._told, self._late):
             self._told, self._late = now, late
