@@ -152,6 +152,7 @@ def test_a_secret_is_in_no_repr_and_in_no_message(elsewhere: Path) -> None:
         ("[login.providers.door]", "login.providers.door.kind must be accounts"),
         ("[login.providers.door]\nkind = 3", "login.providers.door.kind in a.toml must be accounts"),
         ('[login.providers.door]\nkind = "bage"', "not 'bage'; did you mean badge?"),
+        ('[login.providers.door]\nkind = "lpad"', "not 'lpad'; did you mean ldap?"),
         (DOOR + "flor = 1", "door.flor in a.toml is not an option of this kind; did you mean floor?"),
         (DOOR + "floor = 12", "door.floor in a.toml must be a whole number between 0 and 9, not 12"),
         (DOOR.replace("word =", "# word ="), "login.providers.door.word must be set"),
