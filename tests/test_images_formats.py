@@ -279,7 +279,7 @@ REAL = {
         "“ins_8_5_expected_output.txt” is not in a known image format."
     ),
     "dls_hyperion_nexus/rotation_unicode_metafile/ins_8_5_meta.h5.gz": (
-        "“ins_8_5_meta.h5.gz” is not in a known image format."
+        "“ins_8_5_meta.h5.gz” is a compressed HDF5 file; it must be unpacked to be read."
     ),
     "fit2d_data.cbf": (1, (236, 263), 0, 1115),
     "in16c_010001.cbf": (1, (619, 487), 16_577, 3363),

@@ -7,6 +7,7 @@ from data.images.formats.cbf import open_cbf
 from data.images.formats.flat import open_flat, unpacked
 from data.images.formats.frame import Frame, FrameMeta, Frames, Source, Unreadable
 from data.images.formats.hdf5 import open_hdf5
+from data.images.formats.mrc import is_mrc, open_mrc
 
 __all__ = ["Frame", "FrameMeta", "Frames", "Unreadable", "open_frames"]
 
@@ -34,6 +35,10 @@ def open_frames(
         packed = unpacked(source, start)
         if (packed or start).startswith(b"###CBF"):
             return open_cbf(source, packed)
+        if packed is not None and packed.startswith(_HDF5):
+            raise Unreadable(f"“{source.name}” is a compressed HDF5 file; it must be unpacked to be read.")
+        if is_mrc((packed or start)[:1024], source.name, path.stat().st_size if packed is None else len(packed)):
+            return open_mrc(source, packed)
         return open_flat(source, packed)
     except Unreadable:
         raise

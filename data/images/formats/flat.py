@@ -1,4 +1,4 @@
-"""Everything else, through fabio: TIFF, EDF, SMV, d*TREK, MarCCD, MRC and its other formats.
+"""Everything else, through fabio: TIFF, EDF, SMV, d*TREK, MarCCD and its other formats.
 
 fabio returns `data = None` for some damaged files, pads others and raises anything; headers decide
 how much it allocates. Sizes are therefore checked against the file before it is asked.
@@ -90,9 +90,7 @@ class _Fabio(Frames):
         except Exception as problem:
             raise Unreadable(f"Frame {index + 1} of “{self._name}” is damaged.") from problem
         array = self._array(image)
-        plain = type(image).__name__ == "MrcImage"  # there, negative values are densities
-        mask = np.zeros(array.shape, np.bool_) if plain else _mask(array)
-        return Frame(array, mask, self._meta(image))
+        return Frame(array, _mask(array), self._meta(image))
 
     def close(self) -> None:
         try:
@@ -153,8 +151,6 @@ def _refuse_impossible(start: bytes, size: int, file: Any, name: str) -> None:
         needed = _tiff_bytes(start[:2], file, name)
     elif start.lstrip()[:1] == b"{":
         needed = _text_bytes(start, name)
-    elif start[208:212] == b"MAP " or re.search(r"\.(mrcs?|map)$", name, re.IGNORECASE):
-        needed = _mrc_bytes(start, name)
     elif start.startswith((b"\xd2\x04\x00\x00", b"\x00\x00\x04\xd2")):
         order = "<" if start[0] == 0xD2 else ">"
         (side,) = struct.unpack(order + "i", start[4:8]) if len(start) >= 8 else (0,)
@@ -166,18 +162,6 @@ def _refuse_impossible(start: bytes, size: int, file: Any, name: str) -> None:
         raise Unreadable(f"“{name}” is not in a known image format.")
     if needed > size:
         raise Unreadable(f"“{name}” is cut short: the image in it is not complete.")
-
-
-def _mrc_bytes(start: bytes, name: str) -> int:
-    """The bytes that an MRC file needs: 1024, its extended header, and the pixels of its mode."""
-    if len(start) < 1024:
-        raise Unreadable(f"“{name}” is cut short or damaged.")
-    order = ">" if start[212:213] == b"\x11" else "<"
-    width, height, sections, mode = struct.unpack(order + "4i", start[:16])
-    (extended,) = struct.unpack(order + "i", start[92:96])
-    checked_shape(height, width, name)
-    each = {0: 1, 1: 2, 2: 4, 6: 2, 12: 2}.get(mode, 1)
-    return int(1024 + max(0, extended) + width * height * max(1, sections) * each)
 
 
 def _tiff_bytes(order: bytes, file: Any, name: str) -> int:
