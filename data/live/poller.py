@@ -171,8 +171,7 @@ class Poller:
                 # What has left the newest is no news; what is there first is.
                 _add(changed, visit, {key[1] for key, digest in now.items() if before.get(key) != digest})
                 # A new one that did not arrive has a number far below the highest: nothing is known of it.
-                told = {one.row["id"] for one in begun.get(visit, ())}
-                if any(key > max(_collections(before), default=0) for key in _collections(now) - told):
+                if _collections(now) - _collections(before) - {one.row["id"] for one in begun.get(visit, ())}:
                     changed[visit] = None
         self._tell(changed, visits)
         if None in watched:
