@@ -123,6 +123,7 @@ Cursor = tuple[int, int]
 Columns = Callable[[Sequence[int] | None], tuple[Sequence[Field], Joins]]
 """The columns of a list and their joins, over all of the visit or over these collections alone."""
 
+_GROUPS = 4  # groups looked through for a collection of the page, before all are
 MOST_SUMMED = 5_000
 """Collections whose images or movies are summed up for one question, at most."""
 
@@ -211,9 +212,32 @@ def _newest(reader: Reader, technique: Key, visit_id: int, limit: int, before: C
 
     Sorting the collections themselves would read all of the visit: 80,000 rows instead of 300 for one of 25,000.
     """
+    if before is not None:
+        found = _after(reader, technique, visit_id, limit, before, _GROUPS * (limit + 1))
+        if not found.done:
+            return found
+    return _after(reader, technique, visit_id, limit, before, None)
+
+
+def _after(reader: Reader, technique: Key, visit_id: int, limit: int, before: Cursor | None, most: int | None) -> Ids:
+    """The page after this place, out of the next ``most`` groups or of all.
+
+    Without ``most`` the server may sort all that is left of the visit, where it takes the types of experiment together.
+    """
     near = of_visit(select(Group.group_id), visit_id).where(technique_of_group() == technique)
     if before is not None:
         near = near.where(Group.group_id <= before[0], _below(before))
+        if most is not None:
+            next_ones = (
+                select(Group.group_id)
+                .select_from(Visit)
+                .join(Group, Group.visit_id == Visit.visit_id)
+                .where(Visit.visit_id == visit_id, Group.group_id <= before[0])
+                .order_by(Group.group_id.desc())
+                .limit(most)
+                .subquery("next_ones")
+            )
+            near = near.join(next_ones, next_ones.c.group_id == Group.group_id)
     near = near.order_by(Group.group_id.desc()).limit(limit + 1).subquery("near")
     groups = select(near.c.group_id).distinct().subquery("groups")
     query = (

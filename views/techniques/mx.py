@@ -134,7 +134,16 @@ COLUMNS = (
         title="Per image",
     ),
     Column("rotation", "Rotation", "°", kind="number", digits=1, filter="number", width=76, title="In all"),
-    Column("spots", "Spots", kind="number", digits=0, filter="number", width=62, default=False, title="Mean per image"),
+    Column(
+        "spots",
+        "Spots",
+        kind="number",
+        digits=0,
+        filter="number",
+        width=62,
+        default=False,
+        title="Mean of up to 100 images",
+    ),
     Column("template", "Template", width=180, default=False),
     Column("comments", "Comments", width=220),
 )

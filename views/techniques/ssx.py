@@ -37,7 +37,7 @@ COLUMNS = (
         digits=1,
         filter="number",
         width=66,
-        title="Images with a diffraction pattern",
+        title="Images with a diffraction pattern; where no result states it, of up to 100 images looked at",
     ),
     Column(
         "indexing_rate",
