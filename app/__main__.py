@@ -65,6 +65,15 @@ def parser() -> argparse.ArgumentParser:
     mx.add_argument("--rate", type=float, default=10.0, metavar="HZ", help="images per second")
     mx.add_argument("--count", type=_count, default=1, metavar="N", help="collections to take")
     mx.add_argument("--seed", type=int, default=0, help="what makes a run repeatable")
+    ssx = techniques.add_parser("ssx", help="a serial run with a growing CrystFEL stream")
+    ssx.add_argument("--visit", help="the visit, such as mx415-3 (default: one that runs now)")
+    ssx.add_argument("--dir", type=Path, metavar="FOLDER", help="where the stream is written")
+    ssx.add_argument("--frames", type=_count, default=60_000, metavar="N", help="frames to take")
+    ssx.add_argument("--rate", type=float, default=200.0, metavar="HZ", help="frames per second")
+    ssx.add_argument("--hits", type=float, default=0.25, metavar="SHARE", help="share of frames with a pattern")
+    ssx.add_argument("--chip", action="store_true", help="a fixed target instead of a jet")
+    ssx.add_argument("--laser", action="store_true", help="every other frame with laser")
+    ssx.add_argument("--seed", type=int, default=0, help="what makes a run repeatable")
 
     actions = made["account"].add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text in (

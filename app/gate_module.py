@@ -8,7 +8,7 @@ import sys
 import panel as pn
 
 from app.faults import set_up_log
-from app.routes import exports, trail, viewer
+from app.routes import ours
 from app.server import gate_for
 from app.services import Services, services
 from app.settings import SettingsError, load
@@ -39,6 +39,6 @@ def _made() -> tuple[Services, Gate]:
 
 
 SHARED, GATE = _made()
-ROUTES = [*GATE.patterns(), *viewer.patterns(SHARED), *exports.patterns(SHARED), *trail.patterns(SHARED)]
+ROUTES = [*GATE.patterns(), *ours.patterns(SHARED)]
 get_user_async = GATE.get_user_async
 get_login_url = GATE.get_login_url

@@ -18,6 +18,7 @@ from views.techniques.mx_cells import CellsView
 from views.techniques.mx_processing import ProcessingView
 from views.techniques.mx_results import ResultsView
 from views.techniques.mx_table1 import Table1View
+from views.techniques.ssx_run import RunView
 
 VIEWS: Views = {
     "home": Home,
@@ -33,6 +34,7 @@ VIEWS: Views = {
     "why": WhyView,
     "account": AccountView,
     "admin": AdminView,
+    "monitor": RunView,
 }
 
 

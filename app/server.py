@@ -12,7 +12,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import GZipContentEncoding
 
 from app.providers import providers
-from app.routes import exports, trail, viewer
+from app.routes import ours
 from app.services import Services
 from app.session import open_session
 from app.settings import Server
@@ -122,7 +122,7 @@ def make(shared: Services, gate: Gate, processes: int = 1) -> Any:
         prefix=settings.prefix,
         websocket_origin=origins,
         auth_provider=gate.provider(),
-        extra_patterns=[*gate.patterns(), *viewer.patterns(shared), *exports.patterns(shared), *trail.patterns(shared)],
+        extra_patterns=[*gate.patterns(), *ours.patterns(shared)],
         title=shared.settings.site.name,
         check_unused_sessions=15_000,
         unused_session_lifetime=60_000,

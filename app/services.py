@@ -13,6 +13,7 @@ from auth.store import Store
 from data.images.files import Files
 from data.live.feed import Feed
 from data.live.poller import Poller
+from data.live.runs import Runs
 from data.live.shared import Shared
 from data.scope import Rights
 from data.source import Source
@@ -30,6 +31,7 @@ class Services:
     poller: Poller
     access: Access
     pulses: Pulses
+    runs: Runs
     shared: Shared = field(default_factory=Shared)
     # Questions and files apart: a slow file server must not hold up the lists.
     questions: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(6, "question"))
@@ -42,6 +44,7 @@ class Services:
     def close(self) -> None:
         """End the threads and give back the connections."""
         self.poller.close()
+        self.runs.close()
         for pool in (self.questions, self.pictures):
             pool.shutdown(wait=False, cancel_futures=True)
         self.source.close()
@@ -81,5 +84,6 @@ def services(settings: Settings, files: Files | None = None) -> Services:
         Poller(source, feed, seconds=settings.live.poll_seconds),
         Access(source, rights, trusted(settings), linked=store.links.person),
         Pulses(feed),
+        Runs(source, files),
         questions=ThreadPoolExecutor(settings.server.threads, "question"),
     )

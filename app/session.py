@@ -44,6 +44,7 @@ def open_session(shared: Services) -> Shell:
         office=BrowserOffice(shared, who, _address(document), prefix),
         files=shared.files,
         choices=shared.source.choices,
+        runs=shared.runs,
     )
     shell = Shell(
         on_go=lambda search, pop: page.followed(search, pop),

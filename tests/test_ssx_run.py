@@ -160,3 +160,44 @@ def test_a_batch_refuses_columns_of_another_length() -> None:
         Batch.of([1], [0.0], colour=[1])
     with pytest.raises(ValueError, match="belongs"):
         Batch.of([1], [0.0], cells=[[1, 1, 1, 90, 90, 90]], cell_frame=[1])
+
+
+def test_two_sources_that_tell_of_one_frame_are_put_together() -> None:
+    run = Run()
+    run.append(frames(1, 100, hit=np.arange(100) % 2, spots=np.full(100, 20)), "rows")
+    told = frames(1, 60, lattices=np.arange(60) % 2, hit=np.ones(60))
+    assert run.append(told, "stream") == 60
+    whole = run.now(START + 1).whole
+    assert whole.frames == 100
+    assert whole.hit is not None
+    assert (whole.hit.hits, whole.hit.frames) == (50, 100)
+    assert whole.indexed is not None
+    assert (whole.indexed.hits, whole.indexed.frames) == (30, 60)
+    assert run.append(told, "stream") == 0
+    assert run.repeated == 60
+
+
+def test_what_another_source_told_is_no_repetition() -> None:
+    run = Run()
+    run.append(frames(1, 10, hit=np.ones(10), lattices=np.zeros(10)), "stream")
+    run.append(frames(1, 10, hit=np.ones(10)), "rows")
+    assert run.repeated == 0
+    run.append(frames(1, 10, hit=np.ones(10)), "rows")
+    assert run.repeated == 10
+
+
+def test_the_best_frame_is_found_when_one_source_tells_hits_and_another_lattices() -> None:
+    run = Run()
+    run.append(frames(1, 2, hit=np.ones(2), spots=[40, 90], resolution=[2.5, 2.4]), "rows")
+    run.append(frames(1, 2, hit=np.ones(2), lattices=[1, 0], spots=[41, 91], resolution=[1.9, 3.0]), "stream")
+    assert run.queue("best") == [1]
+    assert run.queue("unindexed") == [2]
+
+
+def test_multiplicity_comes_from_counts_and_the_symmetry_of_the_lattice() -> None:
+    run = Run()
+    known = {"lattices": np.ones(30), "reflections": np.full(30, 500)}
+    cells = np.tile([79.0, 79.0, 38.0, 90, 90, 90], (30, 1))
+    run.append(frames(1, 30, cells=cells, cell_frame=np.arange(30), lattice=["tP"] * 30, **known))
+    assert run.multiplicity(1.8) == pytest.approx(500 / 10_650, rel=0.02)
+    assert Run().multiplicity(1.8) is None

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from data.images.files import Files
 from data.live.feed import Started
+from data.live.runs import NoRuns, RunWatch
 from data.live.shared import Shared
 from data.reader import Reader
 from views.office import NoOffice, Office
@@ -70,6 +71,7 @@ class Desk:
     now: Callable[[], datetime] = datetime.now
     last_here: datetime | None = None
     shared: Shared = field(default_factory=Shared)
+    runs: RunWatch = field(default_factory=NoRuns)
     files: Files = field(default_factory=lambda: Files(()))
     choices: Mapping[str, str] = field(default_factory=dict)
     head: Callable[[str, Sequence[Crumb]], None] = lambda title, crumbs: None

@@ -18,10 +18,10 @@ _LONGEST = 200
 _LONGEST_VIEW = 2000
 _MOST = 60
 
-PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "results", "cells", "table1",
-         "why", "account", "admin")  # fmt: skip
+PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "monitor", "results", "cells",
+         "table1", "why", "account", "admin")  # fmt: skip
 # Pages that the link names as a tab of what they are about.
-_OF_COLLECTION, _OF_VISITS = {"image", "processing"}, {"results", "cells"}
+_OF_COLLECTION, _OF_VISITS = {"image", "processing", "monitor"}, {"results", "cells"}
 # Pages that the link names by themselves.
 _BY_NAME = {"proposals", "table1", "account", "admin"}
 
@@ -100,6 +100,11 @@ def image(collection: int, number: int | None = None, look: Look = ()) -> Place:
 def processing(number: int) -> Place:
     """The results of one collection, compared."""
     return Place("processing", collection=number)
+
+
+def monitor(number: int) -> Place:
+    """The monitor of the serial run of one collection."""
+    return Place("monitor", collection=number)
 
 
 def results(name: str, number: int | None = None, page: str = "results", **view: str | None) -> Place:

@@ -1,4 +1,4 @@
-"""`ispyb-lens simulate mx`: add a running collection to a database, as a beamline would."""
+"""`ispyb-lens simulate`: add a running collection to a database, as a beamline would."""
 
 import argparse
 import sys
@@ -12,15 +12,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.settings import Settings, data_directory
 from data.demo import facility
 from data.demo.beamline import MxRun, NoVisit, Target, find_visit
+from data.demo.serial import Plan, SsxRun
 from data.demo.site import writable
 from data.source import driver
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Take collections one after the other, until they and their processing are done.
+    """Take collections one after the other, until they and their processing are done; or one serial run.
 
     Writes into the database of the settings; without one, into the demo's.
     """
+    technique: str = getattr(args, "technique", "mx")
     url: URL | None = settings.database.url
     mapping = settings.files.map
     folder: Path | None = getattr(args, "dir", None)
@@ -37,8 +39,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         folder = None
     engine = writable(driver(url.render_as_string(hide_password=False)))
     try:
-        target = find_visit(engine, args.visit, datetime.now())
+        target = find_visit(engine, args.visit, datetime.now(), technique)
         print(f"Writing into {target.name} at {target.beamline}", flush=True)
+        if technique == "ssx":
+            place, stored = _places(folder, mapping, target)
+            wanted = Plan(frames=args.frames, rate=args.rate, hit_rate=args.hits, chip=args.chip, laser=args.laser,
+                          seed=args.seed)  # fmt: skip
+            SsxRun(engine, target.visit_id, wanted, directory=place, stored=stored).run(_say)
+            return 0
         for number in range(args.count):
             place, stored = _places(folder, mapping, target)
             taking = MxRun(

@@ -72,8 +72,8 @@ class Target:
     year: int
 
 
-def find_visit(engine: Engine, name: str | None, now: datetime) -> Target:
-    """The visit of that name; without one, the MX visit that runs now, else the newest that has begun.
+def find_visit(engine: Engine, name: str | None, now: datetime, technique: str = "mx") -> Target:
+    """The visit of that name; without one, that of the technique which runs now, else the newest that has begun.
 
     Raises NoVisit.
     """
@@ -91,9 +91,9 @@ def find_visit(engine: Engine, name: str | None, now: datetime) -> Target:
             raise NoVisit(f"{name} is no name of a visit; a visit is written like mx415-3.")
         query = query.where(Proposal.code == code, Proposal.number == stem[len(code) :], Visit.number == int(number))
     else:
-        mx = [line.name for line in BY_NAME.values() if line.technique == "mx"]
+        fitting = [line.name for line in BY_NAME.values() if line.technique == technique]
         # Commissioning, and what an empty visit is: any technique may be there at other sites.
-        query = query.where(Visit.start <= now, or_(Visit.beamline.in_(mx), Visit.beamline.not_in(list(BY_NAME))))
+        query = query.where(Visit.start <= now, or_(Visit.beamline.in_(fitting), Visit.beamline.not_in(list(BY_NAME))))
     with Session(engine) as session:
         rows = session.execute(query.limit(1)).all()
         running = session.execute(query.where(Visit.end >= now).limit(1)).all() if name is None else []

@@ -57,7 +57,12 @@ class Site:
         ready = [self._demanded(table, {**self._named(mapped, row), **(more or {})}) for row in rows]
         with self.engine.connect() as connection:
             if len(ready) > 1:
-                connection.execute(insert(table), ready)
+                # In one transaction: SQLite would wait for the disk after each row.
+                connection.exec_driver_sql("BEGIN")
+                try:
+                    connection.execute(insert(table), ready)
+                finally:
+                    connection.exec_driver_sql("COMMIT")
                 return 0
             made = connection.execute(insert(table).values(ready[0]))
             key = made.inserted_primary_key

@@ -182,6 +182,8 @@ class CollectionView:
             for words, to in (("‹ Earlier collection", before), ("Later collection ›", after))
             if to is not None
         ]
+        if technique.key == "ssx":
+            links.append(b.entry("Monitor of this run ›", link=desk.link(places.monitor(key))))
         detail = " · ".join(
             str(part)
             for part in (

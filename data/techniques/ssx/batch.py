@@ -3,7 +3,7 @@
 A value that was not measured is -1 in columns of whole numbers and NaN in the others; it is never taken for zero.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -16,9 +16,11 @@ _WHOLE: Final = {
     "lattices": np.int16,
     "spots": np.int32,
     "saturated": np.int32,
+    "reflections": np.int32,
     "ice": np.int8,
     "pump": np.int8,
     "address": np.int32,
+    "again": np.int8,
 }
 _REAL: Final = ("resolution", "background")
 
@@ -28,7 +30,9 @@ class Batch:
     """``frame`` (n): number of the image in the run, ``time`` (n): when it was taken, s since 1970.
 
     Each (n): ``hit`` 1 or 0; ``lattices`` indexed (0: none); ``spots``; ``resolution`` Å; ``background`` counts per
-    pixel; ``ice`` 1 or 0; ``saturated`` spots; ``pump`` 1 with laser, 0 without; ``address`` of the well on the chip.
+    pixel; ``ice`` 1 or 0; ``saturated`` spots;
+    ``reflections`` that its lattices gave; ``pump`` 1 with laser, 0 without; ``address`` of the well on the chip;
+    ``again`` 1 for a frame that another source told of before.
     ``cells`` (m, 6): a, b, c in Å, α, β, γ in degrees, one for each lattice; ``cell_frame`` (m): index of its frame in
     this batch; ``lattice`` (m): type and centring, such as ``oC`` (empty: not said).
     """
@@ -42,8 +46,10 @@ class Batch:
     background: NDArray[np.float32]
     ice: NDArray[np.int8]
     saturated: NDArray[np.int32]
+    reflections: NDArray[np.int32]
     pump: NDArray[np.int8]
     address: NDArray[np.int32]
+    again: NDArray[np.int8]
     cells: NDArray[np.float32]
     cell_frame: NDArray[np.int32]
     lattice: NDArray[np.str_]
@@ -78,6 +84,31 @@ class Batch:
         if len(kinds) != len(rows):
             raise ValueError("each cell has one lattice type")
         return cls(frame=number, time=taken, cells=rows, cell_frame=of, lattice=kinds, **columns)
+
+    def with_columns(self, **columns: Any) -> "Batch":
+        """The same with other columns, each (n)."""
+        return replace(self, **columns)
+
+    def but(self, which: NDArray[np.bool_], *unknown: str, again: int | None = None) -> "Batch":
+        """The same, but for the frames that ``which`` (n) marks: these columns unknown, or ``again`` set.
+
+        Frames whose lattices become unknown lose their cells.
+        """
+        if not which.any():
+            return self
+        changed: dict[str, Any] = {}
+        for name in unknown:
+            column = getattr(self, name).copy()
+            column[which] = np.nan if name in _REAL else UNKNOWN
+            changed[name] = column
+        if "lattices" in unknown:
+            stay = ~which[self.cell_frame]
+            changed |= {name: getattr(self, name)[stay] for name in ("cells", "cell_frame", "lattice")}
+        if again is not None:
+            column = self.again.copy()
+            column[which] = again
+            changed["again"] = column
+        return replace(self, **changed)
 
     def where(self, keep: NDArray[np.bool_]) -> "Batch":
         """The frames that ``keep`` (n) marks, with their cells."""

@@ -7,9 +7,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
+
+ORDERS: Final = {"a": 2, "m": 4, "o": 8, "t": 16, "h": 24, "c": 48}
+"""Operations of the highest Laue group of each crystal family, by the letter of its lattice type."""
+
+CENTRED: Final = {"P": 1, "A": 2, "B": 2, "C": 2, "I": 2, "F": 4, "R": 1, "H": 3}
+"""Lattice points in the cell of each centring."""
 
 Quantity = Literal["cc_half", "completeness", "multiplicity"]
 

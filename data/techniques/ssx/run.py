@@ -1,8 +1,8 @@
 """One serial run as it comes in: everything that the monitor shows, from new frames only.
 
 Appending costs the same at the first frame and at the ten-millionth. Memory is bounded, whatever the length: at most
-2,048 bins of time, 20,000 cells, 2^20 wells, 64 frames of interest of each kind, and one bit for each image number up
-to 2^27 by which a frame that a source repeats is told apart.
+2,048 bins of time, 20,000 cells, 2^20 wells, 64 frames of interest of each kind, and a few bits for each image number
+up to 2^27 by which a frame that a source repeats is told apart.
 """
 
 import threading
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from data.techniques.ssx.batch import Batch
 from data.techniques.ssx.intervals import Blocks, Difference, Rate, difference, rate
+from data.techniques.ssx.merging import CENTRED, ORDERS, per_lattice, unique_reflections
 from data.techniques.ssx.timeline import COLUMNS, Recent, Timeline, sums, volume
 
 _CELLS: Final = 20_000
@@ -65,6 +66,32 @@ class Pump:
     indexed: Difference | None
 
 
+def _mean_volume(sums: NDArray[np.float64], least: int) -> float | None:
+    count = sums[COLUMNS.index("cells")]
+    return float(sums[COLUMNS.index("volume")] / count) if count >= least else None
+
+
+class Marks:
+    """One bit for each image number."""
+
+    def __init__(self) -> None:
+        self._bits = np.zeros(1 << 13, np.uint8)
+
+    def add(self, frame: NDArray[np.int64], which: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Mark the frames that ``which`` chooses, each at most once; those of them that were not marked before."""
+        if not len(frame):
+            return which
+        need = (int(frame.max()) >> 3) + 1
+        if need > len(self._bits):
+            grown = np.zeros(max(need, 2 * len(self._bits)), np.uint8)
+            grown[: len(self._bits)] = self._bits
+            self._bits = grown
+        bit = np.left_shift(1, frame & 7).astype(np.uint8)
+        fresh: NDArray[np.bool_] = which & ((self._bits[frame >> 3] & bit) == 0)
+        np.bitwise_or.at(self._bits, frame[fresh] >> 3, bit[fresh])
+        return fresh
+
+
 class Run:
     """Counts one run. Safe in threads: one appends, others look."""
 
@@ -75,7 +102,8 @@ class Run:
         self._totals = np.zeros(len(COLUMNS))
         self._hits, self._indexed = Blocks(), Blocks()
         self._pumped = np.zeros((2, len(COLUMNS)))
-        self._seen = np.zeros(1 << 13, np.uint8)
+        self._seen, self._judged, self._tried = Marks(), Marks(), Marks()
+        self._told: dict[str, Marks] = {}
         self.repeated = 0
         self._first: int | None = None
         self._last: int | None = None
@@ -91,10 +119,13 @@ class Run:
         self._queues: dict[str, list[tuple[float, int]]] = {name: [] for name in QUEUES}
         self.version = 0
 
-    def append(self, batch: Batch) -> int:
-        """Add frames; how many of them were new."""
+    def append(self, batch: Batch, source: str = "") -> int:
+        """Add frames that ``source`` tells of; how many of them told something new.
+
+        Two sources may tell of one frame, the one whether it is a hit, the other its lattices: each is counted once.
+        """
         with self._lock:
-            fresh = self._new(batch)
+            fresh, said = self._new(self._once(batch, source))
             if not len(fresh):
                 return 0
             self.version += 1
@@ -103,7 +134,7 @@ class Run:
             self._count(fresh)
             self._keep_cells(fresh)
             self._map(fresh)
-            self._queue(fresh)
+            self._queue(fresh, said)
             return len(fresh)
 
     # -- what is shown
@@ -153,6 +184,54 @@ class Run:
             rate(int(value["multiple"]), int(value["tried"])),
         )
 
+    @property
+    def last(self) -> int | None:
+        """The highest image number that came."""
+        return self._last
+
+    @property
+    def mapped(self) -> bool:
+        """Whether any frame says where on the chip it was taken."""
+        return len(self._wells) > 0
+
+    def dispersions(self) -> tuple[float, float]:
+        """φ of hits and of indexed frames."""
+        with self._lock:
+            return self._hits.dispersion, self._indexed.dispersion
+
+    def recent_share(self, column: str, at: float, least: int = 100) -> float | None:
+        """Share of the frames of the last ``WINDOW`` seconds that count in ``column``; None below ``least`` frames."""
+        with self._lock:
+            sums = self._recent.window(at - WINDOW, at)
+        frames = sums[COLUMNS.index("judged")]
+        return float(sums[COLUMNS.index(column)] / frames) if frames >= least else None
+
+    def recent_volume(self, at: float, least: int = 50) -> float | None:
+        """Mean cell volume of the last minute, Å³; None below ``least`` cells."""
+        with self._lock:
+            return _mean_volume(self._recent.window(at - 60, at), least)
+
+    def mean_volume(self, least: int = 50) -> float | None:
+        """Mean cell volume of the run, Å³; None below ``least`` cells."""
+        with self._lock:
+            return _mean_volume(self._totals, least)
+
+    def multiplicity(self, resolution: float) -> float | None:
+        """Observations of a reflection that one lattice adds to ``resolution`` (Å); None where it cannot be told.
+
+        From the reflections that lattices gave on average, the mean cell volume and the commonest lattice type; the
+        Laue group is taken as the highest that the lattice allows, so this is the quickest that it can be.
+        """
+        with self._lock:
+            volume_ = _mean_volume(self._totals, 20)
+            known = self._totals[COLUMNS.index("reflections_known")]
+            kind = next((name for name, _ in self._lattices.most_common()), "")
+            if volume_ is None or known < 20 or kind[:1] not in ORDERS:
+                return None
+            each = float(self._totals[COLUMNS.index("reflections")] / known)
+        centred = CENTRED.get(kind[1:2], 1)
+        return per_lattice(each, unique_reflections(volume_ / centred, resolution, ORDERS[kind[:1]]))
+
     def pump(self) -> Pump | None:
         """Laser on against off; None where no frame says which it is."""
         with self._lock:
@@ -199,23 +278,25 @@ class Run:
 
     # -- counting
 
-    def _new(self, batch: Batch) -> Batch:
-        """The frames that have not come before; nonsense numbers are left out as repeated."""
+    def _once(self, batch: Batch, source: str) -> Batch:
+        """The batch without what the same source told before, and without nonsense numbers: both count as repeated."""
         fits = (batch.frame >= 0) & (batch.frame < _FRAMES)
-        numbers = np.where(fits, batch.frame, 0)
-        if len(numbers) and (need := (int(numbers.max()) >> 3) + 1) > len(self._seen):
-            grown = np.zeros(max(need, 2 * len(self._seen)), np.uint8)
-            grown[: len(self._seen)] = self._seen
-            self._seen = grown
-        bit = np.left_shift(1, numbers & 7).astype(np.uint8)
-        keep = fits & ((self._seen[numbers >> 3] & bit) == 0)
-        _, once = np.unique(numbers, return_index=True)
-        single = np.zeros(len(numbers), bool)
-        single[once] = True
-        keep &= single
-        np.bitwise_or.at(self._seen, numbers[keep] >> 3, bit[keep])
-        self.repeated += int(len(keep) - keep.sum())
-        return batch.where(keep)
+        once = np.zeros(len(batch), bool)
+        once[np.unique(batch.frame, return_index=True)[1]] = True
+        kept = batch.where(fits & once)
+        kept = kept.where(self._told.setdefault(source, Marks()).add(kept.frame, np.ones(len(kept), bool)))
+        self.repeated += len(batch) - len(kept)
+        return kept
+
+    def _new(self, batch: Batch) -> tuple[Batch, Batch]:
+        """(what the batch tells that was not known: frames, hits, lattices; all that it says of the same frames)."""
+        frame = self._seen.add(batch.frame, np.ones(len(batch), bool))
+        judged = self._judged.add(batch.frame, batch.hit >= 0)
+        tried = self._tried.add(batch.frame, batch.lattices >= 0)
+        keep = frame | judged | tried
+        told = batch.but(~judged, "hit", "spots", "resolution", "background", "ice", "saturated")
+        told = told.but(~tried, "lattices", "reflections").but(frame, again=0).but(~frame, again=1)
+        return told.where(keep), batch.where(keep)
 
     def _count(self, batch: Batch) -> None:
         self._totals += sums(batch)
@@ -263,7 +344,7 @@ class Run:
             grown[: len(self._wells)] = self._wells
             self._wells = grown
         at = batch.address
-        np.add.at(self._wells[:, 0], at, 1)
+        np.add.at(self._wells[:, 0], at, batch.again != 1)
         np.add.at(self._wells[:, 1], at, batch.hit == 1)
         np.add.at(self._wells[:, 2], at, batch.lattices > 0)
         np.add.at(self._wells[:, 3], at, np.maximum(batch.lattices, 0))
@@ -275,18 +356,15 @@ class Run:
         if len(batch.cells):
             np.add.at(self._wells[:, 5], at[batch.cell_frame], volume(batch.cells))
 
-    def _queue(self, batch: Batch) -> None:
-        hits = np.flatnonzero(batch.hit == 1)
-        if not len(hits):
-            return
-        frame, spots = batch.frame[hits], batch.spots[hits].astype(float)
-        indexed = batch.lattices[hits] > 0
-        blind = batch.lattices[hits] == 0
-        best = indexed & np.isfinite(batch.resolution[hits]) & (batch.resolution[hits] > 0)
-        self._best("newest", frame.astype(float), frame)
-        self._best("best", -batch.resolution[hits][best].astype(float), frame[best])
-        self._best("unindexed", spots[blind], frame[blind])
-        self._best("random", self._random.random(len(frame)), frame)
+    def _queue(self, fresh: Batch, said: Batch) -> None:
+        """Hits from what is new; whether they are indexed from whoever tells, with what it says of the same frames."""
+        hits = fresh.frame[fresh.hit == 1]
+        self._best("newest", hits.astype(float), hits)
+        self._best("random", self._random.random(len(hits)), hits)
+        best = (fresh.lattices > 0) & np.isfinite(said.resolution) & (said.resolution > 0)
+        self._best("best", -said.resolution[best].astype(float), fresh.frame[best])
+        blind = (fresh.lattices == 0) & (said.hit == 1)
+        self._best("unindexed", said.spots[blind].astype(float), fresh.frame[blind])
 
     def _best(self, name: str, rank: NDArray[np.float64], frame: NDArray[np.int64]) -> None:
         if len(rank) > _INTEREST:

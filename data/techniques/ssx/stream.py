@@ -90,6 +90,7 @@ def frames_of(chunks: Iterable[bytes]) -> Batch:
     spots: list[int] = []
     resolution: list[float] = []
     saturated: list[int] = []
+    reflections: list[int] = []
     cells: list[tuple[float, ...]] = []
     cell_frame: list[int] = []
     kinds: list[str] = []
@@ -111,6 +112,8 @@ def frames_of(chunks: Iterable[bytes]) -> Batch:
         # The lattices' own limits where there are any, else that of the peaks.
         resolution.append(min(found[: sum(map(bool, limits)) or 1], default=np.nan))
         saturated.append(int(sum(value for value in over if value is not None)) if crystals else -1)
+        measured = [_number(crystal, b"num_reflections = ") for crystal in crystals]
+        reflections.append(int(sum(value for value in measured if value is not None)) if crystals else -1)
         for crystal in crystals:
             match = _CELL.search(crystal)
             if match is None:
@@ -130,6 +133,7 @@ def frames_of(chunks: Iterable[bytes]) -> Batch:
         spots=spots,
         resolution=resolution,
         saturated=saturated,
+        reflections=reflections,
         cells=cells,
         cell_frame=cell_frame,
         lattice=kinds,

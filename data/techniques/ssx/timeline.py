@@ -19,6 +19,8 @@ SUMS: Final = (
     "resolution_known",
     "background",
     "background_known",
+    "reflections",
+    "reflections_known",
     "a",
     "b",
     "c",
@@ -97,13 +99,13 @@ class Timeline:
         total: NDArray[np.float64] = self._sums[low : max(low, high)].sum(axis=0)
         return total
 
-    def shown(self, most: int = 400) -> tuple[float, NDArray[np.float64]]:
-        """(width in s, sums (n, len(COLUMNS))) of the whole run in at most ``most`` bins."""
-        together = max(1, -(-self.used // most))
+    def shown(self, most: int = 400, least: float = 0.0) -> tuple[float, NDArray[np.float64]]:
+        """(width in s, sums (n, len(COLUMNS))) of the run in at most ``most`` bins of at least ``least`` seconds."""
+        together = max(1, -(-self.used // most), round(least / self.width))
         rows = -(-self.used // together)
         padded = np.zeros((rows * together, len(COLUMNS)))
         padded[: self.used] = self._sums[: self.used]
-        return self.width * together, padded.reshape(rows, together, -1).sum(axis=1)
+        return self.width * together, padded.reshape(rows, together, len(COLUMNS)).sum(axis=1)
 
 
 class Recent:
@@ -149,8 +151,9 @@ def sums(batch: Batch) -> NDArray[np.float64]:
 def _weights(batch: Batch) -> list[NDArray[np.float64] | None]:
     """What each frame adds to the columns before those of cells; None: one."""
     spots, resolution, background = batch.spots >= 0, np.isfinite(batch.resolution), np.isfinite(batch.background)
+    reflected = (batch.reflections >= 0) & (batch.lattices > 0)
     return [
-        None,
+        (batch.again != 1).astype(float),
         (batch.hit >= 0).astype(float),
         (batch.hit == 1).astype(float),
         (batch.lattices >= 0).astype(float),
@@ -165,6 +168,8 @@ def _weights(batch: Batch) -> list[NDArray[np.float64] | None]:
         resolution.astype(float),
         np.where(background, batch.background, 0.0),
         background.astype(float),
+        np.where(reflected, batch.reflections, 0).astype(float),
+        np.where(reflected, batch.lattices, 0).astype(float),
     ]
 
 

@@ -1,0 +1,213 @@
+"""A serial run at a beamline: rows of per-image numbers and a CrystFEL stream that grow as frames are taken.
+
+What happens is drawn first (`Story`), so that tests know the truth: hits that clump, a jet that fails and comes back,
+ice, several lattices, cells around a mean, a laser that lowers the hit rate.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine
+
+from data.demo.site import Site
+from data.schema import Collection, Event, EventChain, Group, ImageQuality, SSXCollection
+
+_CELL: Final = (79.1, 79.1, 38.2, 90.0, 90.0, 90.0)
+_XRAYS, _LASER = 1, 3
+_AT_ONCE: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be simulated. ``rate`` frames/s; rates as fractions; ``clump`` frames that share their luck."""
+
+    frames: int = 20_000
+    rate: float = 200.0
+    hit_rate: float = 0.25
+    indexed: float = 0.7
+    multiple: float = 0.08
+    clump: int = 100
+    failures: bool = True
+    ice: bool = True
+    laser: bool = False
+    laser_effect: float = -0.05
+    chip: bool = False
+    seed: int = 0
+
+
+class Story:
+    """The truth of a run, frame by frame: ``hit``, ``lattices``, ``spots``, ``resolution`` (Å), ``ice``, ``pump``."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        random = np.random.default_rng(plan.seed)
+        count = plan.frames
+        clumps = count // plan.clump + 1
+        # A beta of mean 1 on the rate: parts of a jet or a chip hold more crystals than others.
+        luck = np.repeat(random.beta(6, 6, clumps) * 2, plan.clump)[:count]
+        self.pump: NDArray[np.int8] = (np.arange(count) % 2).astype(np.int8)
+        rate = np.clip(plan.hit_rate * luck + (plan.laser_effect * self.pump if plan.laser else 0), 0, 1)
+        if plan.failures and not plan.chip:
+            begin, end = int(0.45 * count), int(0.52 * count)
+            rate[begin:end] *= 0.05  # the jet has stopped
+        self.hit: NDArray[np.bool_] = random.random(count) < rate
+        self.lattices = np.where(self.hit & (random.random(count) < plan.indexed), 1, 0)
+        self.lattices += (self.lattices > 0) & (random.random(count) < plan.multiple)
+        self.spots = np.where(self.hit, 20 + random.poisson(60, count), random.poisson(3, count))
+        self.resolution = np.where(self.hit, random.normal(2.1, 0.25, count).clip(1.5), np.nan)
+        self.ice = np.zeros(count, np.int64)
+        if plan.ice:
+            begin, end = int(0.7 * count), int(0.75 * count)
+            self.ice[begin:end] = random.random(end - begin) < 0.5
+        total = int(self.lattices.sum())
+        self.cells = np.array(_CELL) + random.normal(0, 1, (total, 6)) * (0.12, 0.12, 0.08, 0.12, 0.12, 0.12)
+        self.first_cell = np.concatenate([[0], np.cumsum(self.lattices)])
+
+
+class SsxRun:
+    """One serial run written into a database, and into a stream where a folder is given.
+
+    ``step()`` writes what is due at ``clock()`` and returns what happened, in words.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        visit_id: int,
+        plan: Plan,
+        *,
+        clock: Callable[[], datetime] = datetime.now,
+        directory: Path | None = None,
+        stored: str | None = None,
+    ) -> None:
+        self.plan, self.story = plan, Story(plan)
+        self.collection_id = 0
+        self.done = 0
+        self._visit_id, self._clock = visit_id, clock
+        self._site = Site(engine)
+        self._directory = directory
+        self._stored = stored or (str(directory) if directory else "/simulated/serial")
+        self._began: datetime | None = None
+        self._ended = False
+        self._stream: Path | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything is written."""
+        return self._ended
+
+    def step(self) -> list[str]:
+        """Write what is due now."""
+        now = self._clock()
+        if self._began is None:
+            self._began = now
+            return [self._begin(now)]
+        due = min(self.plan.frames, int((now - self._began).total_seconds() * self.plan.rate))
+        while self.done < due:
+            self._take(self.done, min(due, self.done + _AT_ONCE))
+        if self.done == self.plan.frames:
+            return [self._end(now)]
+        return [f"{self.done} of {self.plan.frames} frames"]
+
+    def run(self, say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> None:
+        """Step until finished; say what happens every five seconds."""
+        told = 0.0
+        while not self.finished:
+            for words in self.step():
+                if self.finished or time.monotonic() - told > 5:
+                    say(words)
+                    told = time.monotonic()
+            sleep(0.2)
+
+    def _begin(self, now: datetime) -> str:
+        plan, site = self.plan, self._site
+        number = int(now.timestamp()) % 100_000
+        prefix = f"serial_{number}"
+        folder = f"live/{now:%Y%m%d-%H%M%S}-{plan.seed:04x}"
+        start = now.replace(microsecond=0)
+        group = site.insert(
+            Group, visit_id=self._visit_id, experiment="Serial Fixed" if plan.chip else "Serial Jet", start=start,
+            comments="Simulated serial run",
+        )  # fmt: skip
+        self.collection_id = site.insert(
+            Collection, group_id=group, visit_hint=self._visit_id, number=number, start=start,
+            status="DataCollection Unsuccessful", images=plan.frames, first_image=1,
+            exposure=round(0.9 / plan.rate, 7), directory=f"{self._stored}/{folder}/", prefix=prefix,
+            template=f"{prefix}_master.h5", wavelength=1.033, resolution=1.6, distance=180.0, transmission=100.0,
+            flux=2e13, temperature=293.0, comments="Simulated serial run",
+        )  # fmt: skip
+        site.insert(
+            SSXCollection, collection_id=self.collection_id, repetition_rate=plan.rate,
+            chip_model="Oxford 8x8" if plan.chip else None, jet_size=None if plan.chip else 75.0,
+            jet_speed=None if plan.chip else 0.03, laser_energy=1.5 if plan.laser else None,
+            experiment="pump-probe (simulated)" if plan.laser else "simulated",
+        )  # fmt: skip
+        for name, pumped in (("dark", False), ("light", True)) if plan.laser else (("probe", False),):
+            chain = site.insert(EventChain, collection_id=self.collection_id, name=name)
+            event: dict[str, Any] = {"chain_id": chain, "period": None, "repetition": 1.0}
+            if pumped:
+                site.insert(Event, **event, type_id=_LASER, name="Laser probe", offset=-0.001, duration=0.0001)
+            site.insert(Event, **event, type_id=_XRAYS, name="Xray probe", offset=0.0, duration=0.9 / plan.rate)
+        if self._directory is not None:
+            place = self._directory / folder
+            place.mkdir(parents=True, exist_ok=True)
+            self._stream = place / f"{prefix}.stream"
+            self._stream.write_text("CrystFEL stream format 2.3\nGenerated by a simulation\n", encoding="ascii")
+        return f"collection {self.collection_id} has begun: {plan.frames} frames at {plan.rate:g} Hz"
+
+    def _take(self, first: int, end: int) -> None:
+        story, part = self.story, slice(first, end)
+        limits = [None if np.isnan(value) else round(float(value), 2) for value in story.resolution[part]]
+        columns = zip(story.spots[part].tolist(), story.ice[part].tolist(), limits, strict=True)
+        rows: list[dict[str, Any]] = [
+            {
+                "collection_id": self.collection_id,
+                "image": image,
+                "spots": spots,
+                "bragg": int(spots * 0.9),
+                "ice_rings": ice,
+                "resolution": limit,
+                "resolution_1": limit,
+                "signal": spots * 110.0,
+            }
+            for image, (spots, ice, limit) in enumerate(columns, first + 1)
+        ]
+        self._site.insert_all(ImageQuality, rows)
+        if self._stream is not None:
+            with self._stream.open("a", encoding="ascii") as file:
+                file.writelines(self._chunk(frame) for frame in range(first, end))
+        self.done = end
+
+    def _chunk(self, frame: int) -> str:
+        story = self.story
+        hit, spots = int(story.hit[frame]), int(story.spots[frame])
+        lines = [
+            "----- Begin chunk -----", "Image filename: simulated_master.h5", f"Event: //{frame}",
+            f"Image serial number: {frame + 1}", f"hit = {hit}",
+            f"indexed_by = {'xgandalf-nolatt-cell' if story.lattices[frame] else 'none'}", f"num_peaks = {spots}",
+        ]  # fmt: skip
+        for place in range(story.first_cell[frame], story.first_cell[frame + 1]):
+            a, b, c, *angles = story.cells[place]
+            limit = float(story.resolution[frame])
+            lines += [
+                "--- Begin crystal",
+                f"Cell parameters {a / 10:.5f} {b / 10:.5f} {c / 10:.5f} nm, "
+                f"{angles[0]:.5f} {angles[1]:.5f} {angles[2]:.5f} deg",
+                "lattice_type = tetragonal", "centering = P", "unique_axis = c",
+                f"diffraction_resolution_limit = {10 / limit:.2f} nm^-1 or {limit:.2f} A",
+                f"num_reflections = {300 + 4 * spots}", "num_saturated_reflections = 0", "--- End crystal",
+            ]  # fmt: skip
+        return "\n".join([*lines, "----- End chunk -----", ""])
+
+    def _end(self, now: datetime) -> str:
+        self._ended = True
+        self._site.update(
+            Collection, self.collection_id, end=now.replace(microsecond=0), status="DataCollection Successful"
+        )
+        return f"collection {self.collection_id} has ended"

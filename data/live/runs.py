@@ -1,0 +1,257 @@
+"""The serial runs that somebody watches: one reader and one count for each, shared by all who look.
+
+Numbers of a run are the same for everybody who may see it. Whoever watches proves the right first, by the guarded
+question of ``about``; the counting itself reads with a Scope of its own, as the poller does.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from data.errors import DataError, NotFound
+from data.images.files import Files, State
+from data.reader import Reader
+from data.scope import Scope
+from data.source import Source
+from data.techniques.ssx.about import About, about
+from data.techniques.ssx.batch import Batch
+from data.techniques.ssx.pattern import Chip, addresses, chip_of, pumped, shots_per_position
+from data.techniques.ssx.run import Run
+from data.techniques.ssx.sources import ImageRows, RunSource, SourceTrouble, Stream
+from data.techniques.ssx.stream import StreamFile
+
+log = logging.getLogger(__name__)
+
+_ABOUT_SECONDS: Final = 5.0
+_STILL_SECONDS: Final = 2.0
+_HISTORY_SECONDS: Final = 0.4
+"""Of a long history, how much is read before the other runs have their turn."""
+
+
+class Watched:
+    """One run that somebody watches. ``heard`` callbacks come from the counting thread after each change."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        what: About,
+        sources: Sequence[RunSource],
+        late: Callable[[About], RunSource | None] | None = None,
+    ) -> None:
+        self.about = what
+        self.run = Run()
+        self.chip: Chip | None = chip_of(what.chip)
+        self.troubles: dict[str, str] = {}
+        self.told: dict[str, int] = {}
+        """Frames that each source told of."""
+        self.loading = True
+        self.version = 0
+        self._reader, self._sources, self._late = reader, tuple(sources), late
+        self._listeners: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+        self._looked = self._told_at = 0.0
+        self._live = False
+        self._seconds = 0.5
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the sources."""
+        return tuple(source.name for source in self._sources)
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Call ``heard`` after each change."""
+        with self._lock:
+            self._listeners.append(heard)
+
+    def leave(self, heard: Callable[[], None]) -> int:
+        """Call it no longer; how many still listen."""
+        with self._lock:
+            if heard in self._listeners:
+                self._listeners.remove(heard)
+            return len(self._listeners)
+
+    def turn(self, now: float | None = None) -> bool:
+        """Read what is new from each source. Whether there is more at once."""
+        now = time.time() if now is None else now
+        changed = self._look(now)
+        until, more = time.monotonic() + _HISTORY_SECONDS, False
+        for source in self._sources:
+            while True:
+                fresh, again = self._read(source, now)
+                changed |= fresh
+                if not again or time.monotonic() > until:
+                    break
+            more |= again
+        if self.loading and not more:
+            self.loading, changed, self._live = False, True, True
+        self.version += changed
+        # A run that stands still is news too, while it has not ended.
+        if changed or (self.about.end is None and now - self._told_at >= _STILL_SECONDS):
+            self._told_at = now
+            with self._lock:
+                listeners = tuple(self._listeners)
+            for heard in listeners:
+                heard()
+        return more
+
+    def _look(self, now: float) -> bool:
+        """Whether the run ended meanwhile."""
+        if now - self._looked < _ABOUT_SECONDS or (self.about.end is not None and self._looked):
+            return False
+        self._looked = now
+        try:
+            fresh = about(self._reader, self.about.collection_id)
+        except DataError:
+            return False
+        changed, self.about = fresh != self.about, fresh
+        if self._late is not None and (more := self._late(fresh)) is not None:
+            self._sources = (*self._sources, more)
+            self._late = None
+        return changed
+
+    def _read(self, source: RunSource, now: float) -> tuple[bool, bool]:
+        try:
+            batch = source.read()
+        except SourceTrouble as trouble:
+            before = self.troubles.get(source.name)
+            self.troubles[source.name] = str(trouble)
+            return before != str(trouble), False
+        healed = self.troubles.pop(source.name, None) is not None
+        if not len(batch):
+            return healed, False
+        self.told[source.name] = self.told.get(source.name, 0) + len(batch)
+        self.run.append(self._placed(batch, now), source.name)
+        return True, source.more
+
+    def _placed(self, batch: Batch, now: float) -> Batch:
+        """The batch with times, laser and well, as far as ISPyB says them and the source does not."""
+        what = self.about
+        columns: dict[str, Any] = {}
+        if not np.isfinite(batch.time).any():
+            columns["time"] = self._times(batch, now)
+        if (batch.pump < 0).all():
+            columns["pump"] = pumped(batch.frame, what.first_image, what.chains)
+        if self.chip is not None and (batch.address < 0).all():
+            columns["address"] = addresses(batch.frame, what.first_image, self.chip, shots_per_position(what.chains))
+        return batch.with_columns(**columns)
+
+    def _times(self, batch: Batch, now: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """When frames were taken that do not say so.
+
+        What arrives while somebody looks was taken just now, the last first. What lies before is spread evenly: over
+        the run where it has ended, else at the rate that ISPyB states.
+        """
+        what, count = self.about, len(batch)
+        place = (batch.frame - what.first_image).astype(float)
+        if self._live and what.end is None:
+            behind = (
+                (batch.frame.max() - batch.frame).astype(float) / what.frames_per_second
+                if what.frames_per_second
+                else 0.0
+            )
+            return np.asarray(now - np.minimum(behind, 2 * self._seconds))
+        if what.start is None:
+            return np.full(count, np.nan)
+        began = what.start.timestamp()
+        if what.end is not None and what.images:
+            return began + place * ((what.end.timestamp() - began) / what.images)
+        if what.frames_per_second:
+            return np.minimum(began + place / what.frames_per_second, now)
+        return np.full(count, now)
+
+
+class RunWatch(Protocol):
+    """What a view needs of the runs."""
+
+    def watch(self, reader: Reader, collection_id: int, heard: Callable[[], None]) -> Watched:
+        """The run of a collection that ``reader`` may see, from now on counted. Raises NotFound and what Readers do."""
+
+    def leave(self, collection_id: int, heard: Callable[[], None]) -> None:
+        """Watch it no longer."""
+
+
+class NoRuns:
+    """Where no runs are counted."""
+
+    def watch(self, reader: Reader, collection_id: int, heard: Callable[[], None]) -> Watched:
+        """Raises NotFound."""
+        raise NotFound("This run")
+
+    def leave(self, collection_id: int, heard: Callable[[], None]) -> None:
+        """Nothing was watched."""
+
+
+class Runs:
+    """The watched runs of one process; one thread counts them all, while there are any."""
+
+    def __init__(
+        self, source: Source, files: Files, *, stream: str = "{directory}/{prefix}.stream", seconds: float = 0.5
+    ) -> None:
+        self._reader = Reader(source, Scope(everything=True, name="runs"))
+        self._files, self._stream, self._seconds = files, stream, seconds
+        self._lock = threading.Lock()
+        self._watched: dict[int, Watched] = {}
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def watch(self, reader: Reader, collection_id: int, heard: Callable[[], None]) -> Watched:
+        """The run of a collection that ``reader`` may see, from now on counted. Raises NotFound and what Readers do."""
+        what = about(reader, collection_id)
+        with self._lock:
+            found = self._watched.get(collection_id)
+            if found is None:
+                rows = ImageRows(self._reader, what.visit_id, what.collection_id)
+                found = self._watched[collection_id] = Watched(self._reader, what, [rows], self._stream_of)
+            found.listen(heard)
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._count, name="ispyb-lens-runs", daemon=True)
+                self._thread.start()
+        return found
+
+    def leave(self, collection_id: int, heard: Callable[[], None]) -> None:
+        """Watch it no longer; a run that nobody watches is forgotten."""
+        with self._lock:
+            found = self._watched.get(collection_id)
+            if found is not None and found.leave(heard) == 0:
+                del self._watched[collection_id]
+
+    def held(self, reader: Reader, collection_id: int) -> Watched | None:
+        """The run where somebody watches it, else None. Raises NotFound where ``reader`` may not see it."""
+        about(reader, collection_id)
+        with self._lock:
+            return self._watched.get(collection_id)
+
+    def close(self) -> None:
+        """Stop for good."""
+        self._closed = True
+
+    def _stream_of(self, what: About) -> Stream | None:
+        """The CrystFEL stream of the run, once it is on disk."""
+        if not self._stream or not what.directory or not what.prefix:
+            return None
+        stored = self._stream.format(directory=what.directory.rstrip("/"), prefix=what.prefix, id=what.collection_id)
+        found = self._files.find(stored)
+        if found.state is not State.PRESENT or found.path is None:
+            return None
+        return Stream(StreamFile(found.path), found.path.name)
+
+    def _count(self) -> None:
+        while True:
+            began = time.monotonic()
+            with self._lock:
+                runs = list(self._watched.values())
+                if not runs or self._closed:
+                    self._thread = None
+                    return
+            more = False
+            for run in runs:
+                try:
+                    more |= run.turn()
+                except Exception:
+                    log.exception("run %s cannot be counted", run.about.collection_id)
+            if not more:
+                time.sleep(max(0.05, self._seconds - (time.monotonic() - began)))

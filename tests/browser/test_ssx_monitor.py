@@ -1,0 +1,103 @@
+"""The monitor of a serial run, while the run is being taken."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from browser.conftest import served
+from browser.site import Site
+from playwright.sync_api import Page, expect
+
+from data import schema as s
+from data.demo.serial import Plan, SsxRun
+from data.demo.site import writable
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+VISIT = 4153
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site of this module, with a visit of the serial beamline."""
+    made = served(tmp_path_factory)
+    found = next(made)
+    for number, name in ((1, "XrayDetection"), (3, "LaserExcitation")):
+        found.add(s.EventType, id=number, name=name)
+    yield found
+    next(made, None)
+
+
+@pytest.fixture
+def run(site: Site) -> Iterator[SsxRun]:
+    """A run that is taken while the test lasts."""
+    engine = writable(f"sqlite:///{site.database}")
+    taking = SsxRun(engine, VISIT, Plan(frames=100_000, rate=200, chip=True, laser=True, seed=4))
+    taking.step()
+    going = threading.Event()
+
+    def work() -> None:
+        while not going.wait(0.3):
+            taking.step()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    time.sleep(2)
+    yield taking
+    going.set()
+    thread.join(10)
+    engine.dispose()
+
+
+def frames(page: Page) -> int:
+    text = page.get_by_role("group", name="Frames").locator(".r-value").inner_text()
+    digits = "".join(c for c in text if c.isdigit())
+    return int(digits) if digits else 0
+
+
+def test_numbers_follow_the_run_without_a_reload(site: Site, run: SsxRun, opened: Open) -> None:
+    page = opened(site, f"?collection={run.collection_id}&tab=monitor")
+    expect(page.get_by_text("live", exact=True)).to_be_visible()
+    expect(page.get_by_role("group", name="Hit rate, last 10 s").locator(".r-value")).to_contain_text("%")
+    before = frames(page)
+    page.wait_for_timeout(3000)
+    assert frames(page) > before
+    # No stream is written here: nobody tells of lattices, and no rate is invented.
+    expect(page.get_by_role("group", name="Indexed, last 10 s")).to_contain_text("not told by any source")
+    expect(page.get_by_role("heading", name="Laser")).to_be_visible()
+    chip = page.get_by_role("img", name="Hits of each well, 160 by 160 wells")
+    expect(chip).to_be_visible()
+
+
+def test_a_target_is_in_the_link_and_comes_back_with_it(site: Site, run: SsxRun, opened: Open) -> None:
+    page = opened(site, f"?collection={run.collection_id}&tab=monitor")
+    page.get_by_label("Resolution", exact=False).first.fill("1.8")
+    page.get_by_label("Multiplicity").fill("10")
+    page.get_by_label("Multiplicity").press("Enter")
+    page.wait_for_url("**v.target=1.8,,,10**")
+    page.reload()
+    expect(page.get_by_label("Multiplicity")).to_have_value("10")
+
+
+def test_a_run_of_others_is_as_absent_as_one_that_is_not_there(site: Site, run: SsxRun, opened: Open) -> None:
+    texts: list[Any] = []
+    for number in (run.collection_id, 99_999_999):
+        page = opened(site, f"?collection={number}&tab=monitor", "nobody")
+        expect(page.get_by_text("Not found")).to_be_visible()
+        texts.append(page.locator("main").inner_text().replace(str(number), "N"))
+        answer = page.request.get(f"run/{number}/chip?by=hits")
+        assert answer.status == 404
+        texts.append(answer.text())
+    assert texts[0] == texts[2]
+    assert texts[1] == texts[3]
+
+
+def test_an_alert_is_on_the_page_and_in_the_title(site: Site, run: SsxRun, opened: Open) -> None:
+    page = opened(site, f"?collection={run.collection_id}&tab=monitor&v.rules=,1")
+    expect(page.get_by_text("live", exact=True)).to_be_visible()
+    run.step = lambda: []  # type: ignore[method-assign]
+    expect(page.locator(".r-alerts")).to_contain_text("No frame for", timeout=20_000)
+    assert page.title().startswith("⚠")

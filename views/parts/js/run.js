@@ -1,0 +1,218 @@
+// The board of one serial run. Numbers come in small messages; plots are drawn on canvases of our own.
+const {h, talk, link, picture, framed} = await import(`./dom.js${new URL(import.meta.url).search}`)
+const {number} = await import(`./format.js${new URL(import.meta.url).search}`)
+const {rates, histogram, wilson} = await import(`./run_plots.js${new URL(import.meta.url).search}`)
+const {chipMap} = await import(`./run_chip.js${new URL(import.meta.url).search}`)
+
+const QUEUES = {newest: "Newest hits", best: "Best resolution", unindexed: "Strong, not indexed", random: "Random hits"}
+const NEEDS = {cc_half: "CC½", completeness: "Completeness", multiplicity: "Multiplicity"}
+const WATCHED = [
+  ["Hit rate changes by", "%", 100], ["No frame for", "s", 1], ["Frames with ice above", "%", 100],
+  ["Saturated frames above", "%", 100], ["Cell volume drifts by", "%", 100],
+]
+const percent = (share) => number(100 * share, share < 0.0995 ? 2 : 1)
+const duration = (s) => (s < 90 ? `${Math.round(s)} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${number(s / 3600, 1)} h`)
+
+export function render(given) {
+  const {el} = given
+  const now = {}
+  let offset = 0 // our clock minus the server's, s
+  const {content, tell, gone} = talk(given, (message) => {
+    if (message.type === "tick") tick(message)
+    else if (message.type === "brushed") cells(message.cells, true)
+    else if (message.type === "target") { now.target = message.text; setTarget() }
+    else if (message.type === "rules") { now.rules = message.rules; setRules() }
+    else if (message.type === "begin" || (message.type === "all" && message.line)) begin(message)
+  })
+
+  const tiles = {}
+  const tile = (key, label) => {
+    const [value, detail] = [h("div.r-value", {}, "–"), h("div.r-detail", {}, "")]
+    tiles[key] = {value, detail, box: h("div.r-tile", {role: "group", "aria-label": label}, h("div.r-label", {}, label), value, detail)}
+    return tiles[key].box
+  }
+  const title = h("h1.r-title")
+  const detail = h("span.quiet")
+  const state = h("span.badge")
+  const notice = h("div.r-notice", {role: "status"})
+  const alerts = h("ol.r-alerts", {"aria-live": "polite"})
+  const plot = rates((kind) => { shown = kind; draw() })
+  const chip = chipMap((image) => image)
+  const laser = h("section.card.r-laser")
+  const histograms = h("div.r-histograms")
+  const cellHead = h("span.quiet")
+  const clear = h("button.plain", {type: "button", hidden: true, onclick: () => { brushed = null; tell({type: "brush"}) }}, "Show all")
+  const types = h("div.r-types")
+  const queues = h("div.r-queues")
+  const sources = h("ul.r-sources")
+  const targetForm = form(["Resolution|Å", "CC½|", "Completeness|", "Multiplicity|"], () => tell({type: "target", text: fields(targetForm)}))
+  const needs = h("ul.r-needs")
+  const rulesForm = form(WATCHED.map(([label, unit]) => `${label}|${unit}`), () => tell({type: "rules", rules: fields(rulesForm, WATCHED.map((w) => w[2]))}))
+  const ask = h("button.plain", {type: "button", onclick: async () => { await Notification.requestPermission(); allow() }}, "Notify me in this browser")
+  const allow = () => { ask.hidden = !("Notification" in window) || Notification.permission !== "default" }
+  let shown = "rates"
+  let brushed = null
+
+  el.append(h("div.run", {},
+    h("div.r-head", {}, title, detail, state, h("span.gap")), notice,
+    h("div.r-tiles", {}, tile("hit", "Hit rate, last 10 s"), tile("indexed", "Indexed, last 10 s"), tile("multiple", "Several lattices"),
+      tile("frames", "Frames"), tile("age", "Newest frame"), tile("left", "Lattices")),
+    h("div.r-main", {}, h("div.r-side", {}, h("section.card.r-time", {}, plot.element),
+      h("div.r-pair", {}, h("section.card.r-target", {}, h("h2", {}, "Target"), targetForm, needs), laser)), chip.element),
+    h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Cells"), cellHead, clear, h("span.gap"), types), histograms),
+    h("section.card", {}, h("h2", {}, "Frames"), queues),
+    h("div.r-foot", {}, h("section.card", {}, h("h2", {}, "Alerts"), alerts, h("details.r-rules", {}, h("summary", {}, "When to call"), rulesForm, ask)),
+      h("section.card", {}, h("h2", {}, "Sources"), sources))))
+
+  function form(labels, send) {
+    const inputs = labels.map((text) => {
+      const [label, unit] = text.split("|")
+      return h("label", {}, h("span.quiet", {}, label), h("input", {type: "text", inputmode: "decimal", size: 6}), unit && h("span.unit", {}, unit))
+    })
+    return h("form.r-form", {onsubmit: (event) => { event.preventDefault(); send() }, onchange: send}, inputs)
+  }
+  const fields = (from, scales) => [...from.querySelectorAll("input")].map((input, i) => {
+    const value = Number(input.value.replace(",", "."))
+    return input.value.trim() && Number.isFinite(value) ? String(value / (scales?.[i] ?? 1)) : ""
+  }).join(",")
+  const fill = (from, texts, scales) => [...from.querySelectorAll("input")].forEach((input, i) => {
+    if (input !== (el.getRootNode().activeElement ?? document.activeElement)) input.value = texts[i] ? String(Number((Number(texts[i]) * (scales?.[i] ?? 1)).toPrecision(6))) : ""
+  })
+  const setTarget = () => fill(targetForm, (now.target ?? "").split(","))
+  const setRules = () => fill(rulesForm, now.rules ?? [], WATCHED.map((w) => w[2]))
+
+  function begin(fresh) {
+    Object.assign(now, fresh)
+    title.textContent = now.title ?? ""
+    detail.textContent = now.detail ?? ""
+    brushed = null
+    setTarget()
+    setRules()
+    allow()
+    head()
+    slow()
+    said()
+    draw()
+  }
+  function tick({head: fresh, line, more, slow: later, alerts: found}) {
+    if (fresh) now.head = fresh
+    if (line) now.line = line
+    if (more && now.line) {
+      for (const [place, bin] of Object.entries(more.bins)) {
+        while (now.line.bins.length < Number(place)) now.line.bins.push(null)
+        now.line.bins[Number(place)] = bin
+      }
+      now.line.dispersion = more.dispersion
+      if (now.line.first == null) now.line.first = more.first
+    }
+    if (later) now.slow = later
+    if (found) {
+      now.alerts = found
+      said()
+      call(found[0])
+    }
+    head()
+    if (later) slow()
+    draw()
+  }
+  const draw = framed(() => plot.draw(now.line, now.head, shown))
+
+  function rate(key, of) {
+    const {value, detail: small} = tiles[key]
+    const [recent, whole] = [now.head.recent[of], now.head.whole[of]]
+    const stated = now.stated?.[of]
+    if (!recent && !whole && stated != null) {
+      value.replaceChildren(percent(stated), h("span.unit", {}, " %"))
+      small.textContent = `as the site states (${now.stated.by ?? "result"})`
+      return
+    }
+    const first = now.head.ended ? whole : recent
+    value.replaceChildren(first ? percent(first[0]) : "–", first ? h("span.unit", {}, " %") : "")
+    const span = (r) => `${percent(r[1])}–${percent(r[2])} %`
+    small.textContent = !whole ? "not told by any source" : now.head.ended || !recent ? `95 %: ${span(whole)}` : `95 %: ${span(recent)} · run ${percent(whole[0])} %`
+  }
+  function head() {
+    const it = now.head
+    if (!it) return
+    offset = Date.now() / 1000 - it.at
+    rate("hit", "hit")
+    rate("indexed", "indexed")
+    const many = it.whole.multiple
+    tiles.multiple.value.replaceChildren(many ? percent(many[0]) : "–", many ? h("span.unit", {}, " %") : "")
+    tiles.multiple.detail.textContent = many ? `95 %: ${percent(many[1])}–${percent(many[2])} %` : "not told by any source"
+    tiles.frames.value.textContent = number(it.whole.frames, 0)
+    tiles.frames.detail.textContent = [it.wanted ? `of ${number(it.wanted, 0)}` : "", `${number(it.dropped, 0)} dropped`, it.repeated ? `${number(it.repeated, 0)} repeated` : ""].filter(Boolean).join(" · ")
+    tiles.left.value.textContent = it.whole.indexed ? number(it.lattices, 0) : "–"
+    tiles.left.detail.textContent = it.per_second?.[0] ? `${number(it.per_second[0], 1)} /s (${number(it.per_second[1], 1)}–${number(it.per_second[2], 1)})` : it.whole.indexed ? "none in the last minute" : "not told by any source"
+    needs.replaceChildren(...(it.needs ?? []).map((need) => h("li", {}, h("b", {}, NEEDS[need.what]), ` ${number(it.lattices, 0)} of ${number(need.lattices, 0)} lattices, `,
+      need.left ? (need.left[0] === 0 ? h("span.badge.tone-good", {}, "met") : `${duration(need.left[1])} – ${duration(need.left[2])} at the present rate`) : "no time can be told", h("span.quiet", {}, ` · ${need.basis}`))))
+    if (!(it.needs ?? []).length) needs.replaceChildren(h("li.quiet", {}, now.target ? "Not to be told yet: it takes a merge, or lattices with their reflections." : "Set what you need; the time left appears here."))
+    state.className = `badge${it.ended ? "" : " tone-good"}`
+    state.textContent = it.ended ? "ended" : "live"
+    const words = [it.loading ? "Reading what was taken so far…" : "", ...it.troubles].filter(Boolean)
+    notice.hidden = !words.length
+    notice.textContent = words.join(" ")
+    age()
+  }
+  function age() {
+    const newest = now.head?.newest
+    const old = newest == null ? null : Math.max(0, Date.now() / 1000 - offset - newest)
+    tiles.age.value.replaceChildren(old == null ? "–" : now.head.ended ? new Date(newest * 1000).toLocaleTimeString() : number(old, old < 10 ? 1 : 0), old == null || now.head.ended ? "" : h("span.unit", {}, " s ago"))
+    tiles.age.detail.textContent = now.head?.ended ? "the run has ended" : old == null ? "no frame yet" : new Date(newest * 1000).toLocaleTimeString()
+    tiles.age.box.classList.toggle("r-late", !now.head?.ended && old != null && old > 10)
+  }
+  const clock = setInterval(age, 500)
+
+  function slow() {
+    const it = now.slow
+    if (!it) return
+    if (!brushed) cells(it.cells, false)
+    types.replaceChildren(...Object.entries(it.types).map(([name, count]) => h("span.badge", {title: "Lattice type and centring"}, `${name || "?"} ${number(count, 0)}`)))
+    laser.hidden = !it.pump
+    if (it.pump) {
+      const row = (label, on, off, diff) => h("tr", {}, h("th", {}, label), h("td", {}, on ? `${percent(on[0])} %` : "–"), h("td", {}, off ? `${percent(off[0])} %` : "–"),
+        h("td", {}, diff ? [`${diff[0] < 0 ? "−" : "+"}${percent(Math.abs(diff[0]))} %`, h("span.quiet", {}, ` (${number(100 * diff[1], 2)} to ${number(100 * diff[2], 2)})`), diff[1] > 0 || diff[2] < 0 ? h("span.badge.tone-warn", {}, "real") : ""] : "–"))
+      laser.replaceChildren(h("h2", {}, "Laser"), h("table", {}, h("thead", {}, h("tr", {}, h("th", {}), h("th", {}, "on"), h("th", {}, "off"), h("th", {}, "on − off, 95 %"))),
+        h("tbody", {}, row("Hits", it.pump.on.hit, it.pump.off.hit, it.pump.hit), row("Indexed", it.pump.on.indexed, it.pump.off.indexed, it.pump.indexed))))
+    }
+    chip.show(it.chip ? now.chip : null, it.chip, now.frames)
+    queues.replaceChildren(...Object.entries(QUEUES).map(([key, label]) => {
+      const list = it.queues[key] ?? []
+      return h("div", {}, h("div.label", {}, label), h("div.r-strip", {}, list.length ? list.slice(0, 6).map((image) => link("a.r-frame", `${now.frames}&image=${image}`, {"aria-label": `Image ${image}`},
+        picture({src: `${now.small}${image}`, alt: `Image ${image}`, missing: "no file"}), h("span", {}, number(image, 0)))) : h("span.none", {}, "none yet")))
+    }))
+    sources.replaceChildren(...it.sources.map(([name, count, trouble]) => h("li", {}, name, h("span.quiet", {}, ` · ${number(count, 0)} frames`), trouble ? h("span.badge.tone-warn", {}, trouble) : "")))
+  }
+  function cells(it, chosen) {
+    clear.hidden = !chosen || !brushed
+    cellHead.textContent = !it ? "" : chosen && brushed ? `${number(it.chosen, 0)} of ${number(it.kept, 0)} cells` : `${number(it.offered, 0)} cells${it.offered > it.kept ? `, ${number(it.kept, 0)} drawn` : ""}`
+    histograms.replaceChildren(...(it ? it.axes.map((axis) => histogram(axis, (low, high) => {
+      brushed = axis.name
+      tell({type: "brush", axis: axis.name, low, high})
+    }, brushed === axis.name && chosen)) : [h("p.none", {}, "No cell yet: no source tells of lattices.")]))
+  }
+  function said() {
+    const list = now.alerts ?? []
+    alerts.replaceChildren(...(list.length ? list.map((alert) => h("li", {}, h("time.quiet", {}, new Date(alert.time * 1000).toLocaleTimeString()), " ", alert.frames ? link("a", `${now.frames}&image=${alert.frames[1]}`, {}, alert.text) : alert.text))
+      : [h("li.none", {}, "Nothing to tell.")]))
+  }
+  const plain = document.title
+  function call(alert) {
+    document.title = `⚠ ${alert.text}`
+    if ("Notification" in window && Notification.permission === "granted") new Notification(now.title, {body: alert.text, tag: alert.kind})
+  }
+  const calm = () => { if (document.title.startsWith("⚠")) document.title = plain }
+  addEventListener("pointerdown", calm)
+  const watcher = new ResizeObserver(() => draw())
+  watcher.observe(plot.element)
+  gone(() => {
+    clearInterval(clock)
+    removeEventListener("pointerdown", calm)
+    watcher.disconnect()
+    chip.stop()
+    calm()
+  })
+  if (content.line) begin(content)
+}
+
+export {wilson}

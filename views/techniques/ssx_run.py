@@ -1,0 +1,212 @@
+"""The monitor of one serial run."""
+
+import time
+from typing import Any, Final
+
+from panel.viewable import Viewable
+
+from data.live.runs import Watched
+from data.reader import Reader
+from data.techniques.ssx.merging import Target
+from views import place as places
+from views.desk import Desk
+from views.parts import blocks as b
+from views.parts.blocks import Blocks
+from views.parts.run_board import RunBoard
+from views.place import Place
+from views.problem import Problem
+from views.reading import Reading
+from views.techniques import ssx_numbers as numbers
+from views.techniques.ssx_watch import Watchdog, rules_of
+from views.view import Span
+
+_SLOW_SECONDS: Final = 4.0
+_MOST_ALERTS: Final = 20
+
+
+class RunView:
+    """Watches a run while it is on the page."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._head = Blocks([b.loading(1)])
+        self._board = RunBoard(self._all, self._wish)
+        self.parts: list[Viewable] = [self._head]
+        self.spans: list[Span] = [12]
+        self._place = Place()
+        self._watched: Watched | None = None
+        self._number: int | None = None
+        self._reading: Reading[Watched] = Reading(desk, self._begin, self._fail)
+        self._due = False
+        self._line_version, self._line_width = 0, 0.0
+        self._slow_at = 0.0
+        self._target = Target()
+        self._watchdog = Watchdog(rules_of({}))
+        self._alerts: list[dict[str, Any]] = []
+        self._kept: dict[str, Any] = {}
+
+    def show(self, place: Place) -> None:
+        """Watch the run of a collection."""
+        self._target = _target(place.seen("target") or "")
+        if place.collection == self._number and self._watched is not None:
+            self._place = place
+            self._crumbs(self._watched)
+            return
+        self.hide()
+        self._place, self._number = place, place.collection
+        self._watchdog, self._alerts = Watchdog(rules_of({"rules": place.seen("rules") or ""})), []
+        self._head.set([b.heading(f"Run {self._number}", 1), b.loading(2)])
+        self._arrange(board=False)
+        self._desk.head(f"Run {self._number}", (("Proposals", places.proposals()), (f"{self._number}", None)))
+        self._reading.ask(self._question)
+
+    def beat(self) -> None:
+        """The visit changed: the run says so itself."""
+
+    def hide(self) -> None:
+        """Watch no longer."""
+        self._reading.forget()
+        if self._watched is not None and self._number is not None:
+            self._desk.runs.leave(self._number, self._heard)
+        self._watched = None
+
+    def _question(self, reader: Reader) -> Watched:
+        return self._desk.runs.watch(reader, self._number or 0, self._heard)
+
+    def _fail(self, problem: Problem) -> None:
+        self._arrange(board=False)
+        self._head.set([b.heading(f"Run {self._number}", 1), b.problem(problem.title, problem.text, problem.reference)])
+
+    def _begin(self, watched: Watched) -> None:
+        self._watched = watched
+        self._crumbs(watched)
+        self._head.set([])
+        self._slow_at = time.monotonic()
+        self._board.begin()
+        self._arrange(board=True)
+
+    def _arrange(self, *, board: bool) -> None:
+        shown: list[Viewable] = [self._board] if board else [self._head]
+        if shown != self.parts:
+            self.parts, self.spans = shown, [12]
+            self._desk.redraw()
+
+    def _crumbs(self, watched: Watched) -> None:
+        what = watched.about
+        name, _, number = what.visit.rpartition("-")
+        crumbs: list[tuple[str, Place | None]] = [("Proposals", places.proposals())]
+        if name and number.isdigit():
+            crumbs += [(name, places.proposal(name)), (what.visit, places.visit(name, int(number), "ssx"))]
+        crumbs += [(f"{what.collection_id}", places.collection(what.collection_id)), ("Monitor", None)]
+        self._desk.head(f"Monitor of {what.collection_id}", crumbs)
+
+    def _heard(self) -> None:
+        """From the counting thread: at most one tick waits."""
+        if not self._due:
+            self._due = True
+            self._desk.later(self._tick)
+
+    def _tick(self) -> None:
+        self._due = False
+        watched = self._watched
+        if watched is None:
+            return
+        now = time.time()
+        changed: dict[str, Any] = {"head": numbers.head(watched, now, self._target)}
+        version = watched.run.timeline.version
+        line = numbers.line_since(watched.run, self._line_version, self._line_width)
+        if line is None:
+            changed["line"] = self._line(watched)
+        else:
+            changed["more"] = line
+        self._line_version = version
+        if time.monotonic() - self._slow_at > _SLOW_SECONDS or self._kept.get("head", {}).get("loading"):
+            self._slow_at = time.monotonic()
+            changed["slow"] = numbers.slow(watched)
+        fresh = [
+            {"time": alert.time, "kind": alert.kind, "text": alert.text, "frames": alert.frames}
+            for alert in self._watchdog.look(watched, now)
+        ]
+        if fresh:
+            self._alerts = [*fresh, *self._alerts][:_MOST_ALERTS]
+            changed["alerts"] = self._alerts
+        self._kept = {"head": changed["head"]}
+        self._board.tick(changed)
+
+    def _line(self, watched: Watched) -> dict[str, Any]:
+        line = numbers.line(watched.run)
+        self._line_version, self._line_width = watched.run.timeline.version, line["width"]
+        return line
+
+    def _all(self) -> dict[str, Any]:
+        watched = self._watched
+        if watched is None:
+            return {}
+        what, desk = watched.about, self._desk
+        content = {
+            "state": "shown",
+            "title": f"Run {what.collection_id}",
+            "detail": " · ".join(part for part in (what.visit, what.beamline, what.prefix, what.chip) if part),
+            "head": numbers.head(watched, time.time(), self._target),
+            "line": self._line(watched),
+            "slow": numbers.slow(watched),
+            "alerts": self._alerts,
+            "rules": self._watchdog.as_texts(),
+            "target": _target_text(self._target),
+            "stated": {"hit": what.stated_hits, "indexed": what.stated_indexed, "by": what.stated_by},
+            "frames": desk.link(places.collection(what.collection_id)),
+            "small": f"{desk.prefix}/diffraction/{what.collection_id}/",
+            "chip": f"{desk.prefix}/run/{what.collection_id}/chip",
+        }
+        self._kept = {"head": content["head"]}
+        return content
+
+    # -- wishes: a stranger's input
+
+    def _wish(self, name: str, data: dict[str, Any]) -> None:
+        watched = self._watched
+        if watched is None:
+            return
+        if name == "target":
+            self._target = _target(str(data.get("text", ""))[:100])
+            self._to_link(target=_target_text(self._target) or None)
+            self._board.tell("target", text=_target_text(self._target))
+            self._tick()
+        elif name == "rules":
+            self._watchdog.change(rules_of(data))
+            self._to_link(rules=str(data.get("rules", ""))[:100] or None)
+            self._board.tell("rules", rules=self._watchdog.as_texts())
+        elif name == "brush":
+            self._board.tell("brushed", cells=numbers.cells(watched.run, _brush(data)))
+
+    def _to_link(self, **changed: str | None) -> None:
+        self._place = self._place.seeing(**changed)
+        self._desk.go(self._place, True)
+
+
+def _brush(data: dict[str, Any]) -> tuple[str, float, float] | None:
+    axis, low, high = data.get("axis"), data.get("low"), data.get("high")
+    if not isinstance(axis, str) or not isinstance(low, int | float) or not isinstance(high, int | float):
+        return None
+    return axis, float(low), float(high)
+
+
+def _target(text: str) -> Target:
+    """``1.8,0.3,0.95,10``: resolution in Å, CC½, completeness, multiplicity; empty where not wanted."""
+    parts = [*text.split(","), "", "", "", ""][:4]
+    bounds = ((0.3, 50.0), (0.001, 0.999), (0.001, 0.9999), (0.1, 100_000.0))
+    values = [_within(part, *bound) for part, bound in zip(parts, bounds, strict=True)]
+    return Target(*values)
+
+
+def _target_text(target: Target) -> str:
+    values = (target.resolution, target.cc_half, target.completeness, target.multiplicity)
+    return ",".join("" if value is None else f"{value:g}" for value in values).rstrip(",")
+
+
+def _within(text: str, low: float, high: float) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if low <= value <= high else None
