@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 Action = Callable[..., Awaitable[None] | None]
 
 _SCRIPTS = Path(__file__).parent / "js"
-_ASSETS = (*sorted(_SCRIPTS.glob("*.js")), Path(__file__).parent / "style.css")
+# In the order in which they are adopted: the general one first.
+_SHEETS = ("style.css", "run.css")
+_ASSETS = (*sorted(_SCRIPTS.glob("*.js")), *(Path(__file__).parent / name for name in _SHEETS))
 _LONGEST_MESSAGE = 64_000
 
 
@@ -85,7 +87,7 @@ class Part(pn.custom.JSComponent):
     _bundle = _SCRIPTS / "lens.js"
     # What lens.js loads beside itself: Panel serves only what a component lists.
     _js: ClassVar[list[str]] = [f"js/{path.name}" for path in _ASSETS if path.suffix == ".js"]
-    _css: ClassVar[list[str]] = ["style.css"]
+    _css: ClassVar[list[str]] = list(_SHEETS)
     _render_policy = "manual"
     _stylesheets: ClassVar[list[str]] = []
 

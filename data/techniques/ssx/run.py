@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from data.techniques.ssx.batch import Batch
 from data.techniques.ssx.intervals import Blocks, Difference, Rate, difference, rate
+from data.techniques.ssx.marks import Marks
 from data.techniques.ssx.merging import CENTRED, ORDERS, per_lattice, unique_reflections
 from data.techniques.ssx.timeline import COLUMNS, Recent, Timeline, sums, volume
 
@@ -69,27 +70,6 @@ class Pump:
 def _mean_volume(sums: NDArray[np.float64], least: int) -> float | None:
     count = sums[COLUMNS.index("cells")]
     return float(sums[COLUMNS.index("volume")] / count) if count >= least else None
-
-
-class Marks:
-    """One bit for each image number."""
-
-    def __init__(self) -> None:
-        self._bits = np.zeros(1 << 13, np.uint8)
-
-    def add(self, frame: NDArray[np.int64], which: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Mark the frames that ``which`` chooses, each at most once; those of them that were not marked before."""
-        if not len(frame):
-            return which
-        need = (int(frame.max()) >> 3) + 1
-        if need > len(self._bits):
-            grown = np.zeros(max(need, 2 * len(self._bits)), np.uint8)
-            grown[: len(self._bits)] = self._bits
-            self._bits = grown
-        bit = np.left_shift(1, frame & 7).astype(np.uint8)
-        fresh: NDArray[np.bool_] = which & ((self._bits[frame >> 3] & bit) == 0)
-        np.bitwise_or.at(self._bits, frame[fresh] >> 3, bit[fresh])
-        return fresh
 
 
 class Run:

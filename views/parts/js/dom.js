@@ -2,7 +2,8 @@
 
 const styles = new CSSStyleSheet()
 const query = new URL(import.meta.url).search
-styles.replaceSync(await (await fetch(new URL(`../../_css/style.css${query}`, import.meta.url))).text())
+const sheet = async (name) => (await fetch(new URL(`../../_css/${name}.css${query}`, import.meta.url))).text()
+styles.replaceSync((await Promise.all(["style", "run"].map(sheet))).join("\n"))
 document.adoptedStyleSheets = [...document.adoptedStyleSheets, styles]
 
 /** Make `tag.class.class` with properties and children; strings become text. `on*` are listeners, null is left out. */
