@@ -2,14 +2,17 @@
 
 import functools
 import inspect
+import logging
 import sys
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
+from bokeh.protocol.messages.error import error
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from bokeh.server.views.ico_handler import IcoHandler
 from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
 from bokeh.server.views.static_handler import StaticHandler
+from bokeh.server.views.ws import WSHandler
 from panel.io.server import AuthenticatedStaticFileHandler, ComponentResourceHandler
 from panel.io.server import WSHandler as PanelSocket
 from tornado.routing import Rule, RuleRouter
@@ -24,6 +27,11 @@ _PUBLIC: Final = frozenset({IcoHandler, StaticHandler, MultiRootStaticHandler, C
 # In each of these `prepare` asks the gate.
 _GATED: Final = (AuthRequestHandler, AuthenticatedStaticFileHandler, AuthedHandler)
 _PREPARES: Final = frozenset(cls.prepare for cls in (*_GATED, PanelSocket))
+
+
+_FAILED: Final = "The server could not use this message."
+
+log = logging.getLogger(__name__)
 
 
 class Ungated(Exception):
@@ -65,6 +73,21 @@ def only_loaded_components() -> None:
         return original(self, path)
 
     ComponentResourceHandler.parse_url_path = parse_url_path  # type: ignore[method-assign]
+
+
+def no_traces() -> None:
+    """Tell browsers of a message that failed only that it did: as it comes Bokeh sends them the trace, with paths."""
+
+    def create(cls: type[error], /, request_id: Any, text: str, **metadata: Any) -> error:
+        return cls(cls.create_header(request_id=request_id), metadata, {"text": _FAILED, "traceback": None})
+
+    def close(self: Any, message: str) -> None:
+        log.error("a websocket is closed: %.500s", message)
+        self.close(1011, _FAILED)
+
+    error.create = classmethod(create)  # type: ignore[method-assign,assignment]
+    for name in ("_internal_error", "_protocol_error"):
+        setattr(WSHandler, name, close)
 
 
 def limit_sizes(application: Application, *, body: int, message: int) -> None:

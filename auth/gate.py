@@ -16,6 +16,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 
 from bokeh.server.auth_provider import AuthProvider
+from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from bokeh.server.views.autoload_js_handler import AutoloadJsHandler
 from bokeh.server.views.session_handler import SessionHandler
 from sqlalchemy.exc import SQLAlchemyError
@@ -143,6 +144,7 @@ class Gate(Site):
         if shown != self.prefix:
             raise GateError(f"server.prefix: the server has {shown!r}, the gate {self.prefix!r}.")
         coverage.only_loaded_components()
+        coverage.no_traces()
         coverage.require_gated(application, allow=allow)
         # First, so that it sees pages before they are compressed.
         application.transforms.insert(0, self._headers)  # type: ignore[arg-type]
@@ -212,6 +214,8 @@ class Gate(Site):
             handler.redirect(f"{self.prefix}/auth/unknown", status=303)
             return None
         setattr(request, ATTRIBUTE, who)
+        if isinstance(handler, AuthRequestHandler) and not isinstance(handler, WebSocketHandler):
+            handler.set_header("Cache-Control", "private, no-store")
         if page:
             await self.ask(self.store.touch, who.session_hash)
         return who

@@ -132,15 +132,13 @@ class Store:
         """The login session of that id, unless it was revoked or has run out."""
         if not session_id or len(session_id) > 128:
             return None
-        columns = LOGIN_SESSION.c
-        query = select(columns.identity, columns.created, columns.last_used, columns.expires).where(
-            columns.session_hash == digest(session_id), *self._living()
-        )
+        session_hash, now = digest(session_id), self._clock()
+        given = {"hash": session_hash, "now": now, "idle_since": now - self.idle}
         with self._reading() as connection:
-            row = connection.execute(query).one_or_none()
+            row = connection.execute(_LOOK_UP, given).one_or_none()
         if row is None:
             return None
-        return LoginSession(digest(session_id), identity_from(row.identity), row.created, row.last_used, row.expires)
+        return LoginSession(session_hash, identity_from(row.identity), row.created, row.last_used, row.expires)
 
     def touch(self, session_hash: str) -> None:
         """Note that the login session is in use, which puts off its idle limit."""

@@ -118,6 +118,9 @@ class Tab:
         self.bytes = page
         self.objects = 0
         self.parts: dict[str, Json] = {}
+        self.models: dict[str, list[str]] = {}
+        """Names of the properties that each model was sent with, by its id."""
+        self.errors: list[Json] = []
         self.ids: dict[str, str] = {}
         """Class or name of a part or model → id; the latest where there are several."""
         self.heard: list[tuple[str, Json]] = []
@@ -194,6 +197,8 @@ class Tab:
                 kind, content = await self._receive()
                 if kind == "PATCH-DOC":
                     await self._patch(content)
+                elif kind == "ERROR":
+                    self.errors.append(content)
         except Exception as error:
             async with self._changed:
                 self.closed, self._failed = True, error
@@ -218,6 +223,7 @@ class Tab:
             attributes = found.get("attributes", {})
             name = attributes.get("class_name") or found["name"]
             self.ids[name] = found["id"]
+            self.models[found["id"]] = list(attributes)
             first = _first(attributes.get("data"))
             if first is None:
                 continue

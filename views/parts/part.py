@@ -179,6 +179,9 @@ def _read(data: object) -> dict[str, Any] | None:
         return None
     try:
         message = json.loads(data)
+        if "\\ud" in data.lower():
+            # Half of a character: no address, no statement and no file can hold it.
+            message = json.loads(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
     if isinstance(message, dict) and isinstance(message.get("type"), str):
