@@ -138,6 +138,7 @@ class Browser:
     def contrast(self) -> tuple[int, float]:
         """Requests of ten changes of contrast, and the longest script of one in milliseconds."""
         requests: list[str] = []
+        self.page.wait_for_timeout(2500)  # what playing still reads ahead is over
         self.page.on("request", lambda request: requests.append(request.url))
         canvas = self.page.locator("canvas[data-image]").first
         longest = 0.0

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from data.images.formats.chunk import Damaged, Rejected
 from data.images.kernels import compiled
-from data.images.planes import fetch, lift, odd_of, raw, turn, values_of, walk
+from data.images.planes import fetch, lift, odd_of, pixel_of, raw, turn, values_of, walk
 
 _MOST_BLOCK = 1 << 20
 
@@ -179,8 +179,23 @@ def _fold_loop(
             else:
                 if not fetch(src, at, block, n, s, bits):
                     return False
-                if n % 64 == 0 and odd_of(words, n, s, odd, all_set) == 0:  # masked is 255 and all else below 32
+                few = n % 64 == 0 and odd_of(words, n, s, odd, all_set) <= n // 16
+                if few:  # 255 is masked and all else is below 32, but for the odd ones
                     turn(bits, n, 0, turned)
+                    for i in range(n // 64):
+                        left = odd[i]
+                        place = 64 * i
+                        while left != 0:
+                            if left & np.uint64(1):
+                                low[place] = 255
+                                v = pixel_of(words, n // 64, s, place)
+                                if summed:
+                                    into[place] += np.uint64(v)
+                                    counted[place] += np.uint32(1)
+                                else:
+                                    into[place] = max(into[place], np.uint32(v + np.uint32(1)))
+                            left >>= np.uint64(1)
+                            place += 1
                     if summed:
                         for i in range(n):
                             into[i] += np.uint64(low[i] if low[i] != 255 else 0)

@@ -146,6 +146,19 @@ odd_of = compiled(_odd_loop)
 code_of = compiled(_code_loop)
 
 
+def _pixel_loop(words: Any, w: int, s: int, place: int) -> Any:
+    """All bits of one pixel of a block, from planes of `w` words."""
+    at = place // 64
+    shift = np.uint64(place % 64)
+    v = np.uint32(0)
+    for p in range(8 * s):
+        v |= np.uint32((words[p * w + at] >> shift) & np.uint64(1)) << np.uint32(p)
+    return v
+
+
+pixel_of = compiled(_pixel_loop)
+
+
 def _lift_loop(
     planes: Any, words: Any, n: int, s: int, turned: Any, values: Any, odd: Any, whole: Any, table: Any, lifted: Any
 ) -> None:
@@ -172,10 +185,7 @@ def _lift_loop(
         bit = 0
         while left != 0:
             if left & np.uint64(1):
-                shift = np.uint64(bit)
-                v = np.int64(0)
-                for p in range(8 * s):
-                    v |= np.int64((words[p * w + i] >> shift) & np.uint64(1)) << p
+                v = np.int64(pixel_of(words, w, s, 64 * i + bit))
                 lifted[64 * i + bit] = code_of(v, top, table)
             left >>= np.uint64(1)
             bit += 1
