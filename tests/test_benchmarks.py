@@ -29,6 +29,14 @@ def test_the_benchmark_of_lists_says_what_it_does() -> None:
     assert "--quick" in done.stdout
 
 
+def test_the_benchmark_of_mx_says_what_it_does() -> None:
+    done = subprocess.run(
+        [sys.executable, "benchmarks/mx.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in ("results_5000_s", "python_vs_query", "brush_ms", "--quick"))
+
+
 def test_the_last_line_is_one_json_object_of_three_digits() -> None:
     line = module("report").json_line({"statements": 5, "rows10x": 1.04567, "vs_offset": 123456.7})
     assert "\n" not in line

@@ -25,7 +25,7 @@ from data.sheet import Spec
 from data.techniques.collections import energy, protein_name, tidy
 from data.techniques.experiments import technique_of_group
 from data.techniques.mx.best import INNER, OUTER, best, ranked
-from data.techniques.mx.rule import SHELLS, Rule
+from data.techniques.mx.rule import FRACTION, PERCENT, SHELLS, Rule
 from data.techniques.mx.shells import same_units
 
 Row = dict[str, Any]
@@ -189,12 +189,16 @@ def _finish(row: Row) -> None:
     row["id"] = row.pop("collection_id")
     row["visit"] = visit_name(row.pop("_code"), row.pop("_proposal"), row.pop("_visit"))
     row["snapshot"] = bool(row["snapshot"])
-    shells = shells_of(row)
+    # Only what may change is looked at: there are thousands of rows.
+    shells: dict[str, Row] = {name: {key: row[_key(name, key)] for key in _MIXED} for name in SHELLS}
     same_units(shells)
     for name, shell in shells.items():
-        for key in ("r_merge", "r_meas", "r_pim", "cc_half"):
-            row[_key(name, key)] = shell[key]
+        for key, value in shell.items():
+            row[_key(name, key)] = value
     tidy(row, "energy")
+
+
+_MIXED = (*PERCENT, *FRACTION)
 
 
 def _key(shell: str, key: str) -> str:

@@ -51,7 +51,7 @@ def in_one_unit(key: str, column: Any, overall: Any) -> Any:
 def same_units(shells: Mapping[str, ShellRow | None]) -> None:
     """Bring R values to percent and CC½ to fractions, in place; ``shells`` by our names.
 
-    Each value has seven digits then: what a FLOAT column holds.
+    A value that changes has seven digits then: what a FLOAT column holds.
     """
     present = [shell for name in SHELLS if (shell := shells.get(name)) is not None]
     first = shells.get("overall") or {}
@@ -64,4 +64,5 @@ def same_units(shells: Mapping[str, ShellRow | None]) -> None:
             told = stated or value
             if told:
                 factor = (wanted(told) or told) / told
-                shell[key] = float(f"{value * factor:.7g}")
+                if factor != 1:
+                    shell[key] = float(f"{value * factor:.7g}")
