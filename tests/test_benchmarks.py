@@ -53,3 +53,12 @@ def test_actions_are_interleaved_and_the_first_round_is_not_counted() -> None:
     taken = module("report").interleaved({name: lambda name=name: done.append(name) for name in ("a", "b")}, rounds=2)
     assert done == ["a", "b"] * 3
     assert taken.keys() == {"a", "b"}
+
+
+def test_the_benchmark_of_frames_says_what_it_measures() -> None:
+    done = subprocess.run(
+        [sys.executable, "benchmarks/frames.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for name in ("cold_vs_h5py", "play_fps", "cpu_ms_per_frame", "cbf_vs_fabio", "memory_growth"):
+        assert name in done.stdout
