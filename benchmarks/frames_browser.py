@@ -48,7 +48,7 @@ def wished(page: Page, image: int) -> float:
     """Ask for an image by its number; milliseconds until it was drawn."""
     page.get_by_label("Number of the image").fill(str(image))
     page.keyboard.press("Enter")
-    page.wait_for_function("image => picture.dataset.image === String(image)", arg=image, timeout=60_000)
+    page.wait_for_function("(image) => picture.dataset.image === String(image)", arg=image, timeout=60_000)
     return _took(page)
 
 
@@ -60,7 +60,7 @@ def stepped(page: Page, image: int) -> float:
     """The next image by its key; milliseconds until it was drawn."""
     page.locator(".f-picture").first.focus()
     page.keyboard.press(".")
-    page.wait_for_function("image => picture.dataset.image === String(image)", arg=image, timeout=60_000)
+    page.wait_for_function("(image) => picture.dataset.image === String(image)", arg=image, timeout=60_000)
     took = _took(page)
     page.wait_for_timeout(700)  # what comes next is read ahead
     return took
@@ -71,7 +71,7 @@ def played(page: Page, images: int) -> float:
     page.get_by_label("Images per second").select_option("50")
     page.evaluate("window.shown.length = 0")
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function("images => window.shown.length >= images", arg=images, timeout=120_000)
+    page.wait_for_function("(images) => window.shown.length >= images", arg=images, timeout=120_000)
     page.get_by_role("button", name="Pause").click()
     times = [at for _, at in page.evaluate("window.shown")]
     return float(1000 * (len(times) - 1) / (times[-1] - times[0]))

@@ -49,6 +49,13 @@ def query(page: Page) -> dict[str, str]:
     return found
 
 
+def link_says(page: Page, name: str, other_than: str | None) -> str | None:
+    """What the link says of ``name`` once it is something else."""
+    script = "([name, other]) => new URLSearchParams(location.search).get(name) !== other"
+    page.wait_for_function(script, arg=[name, other_than])
+    return query(page).get(name)
+
+
 def digest(page: Page) -> list[int]:
     """A number for each canvas of the picture, once nothing is under way."""
     before: list[int] = []

@@ -82,7 +82,7 @@ class Codes(Made):
     def get(self, _: str, image: str) -> None:
         if self.missing(int(image)):
             return
-        small = reduce(self.wanted(int(image)), int(self.get_query_argument("size", "1100")))
+        small = reduce(self.wanted(int(image)), int(self.get_query_argument("size", "1100")), fast=False)
         height, width = small.codes.shape
         for name, value in (("Width", width), ("Height", height), ("Factor", small.factor)):
             self.set_header(f"X-Frame-{name}", str(value))
