@@ -114,6 +114,7 @@ class Tab:
         self._socket = socket
         self._numbers = itertools.count(1)
         self._changed = asyncio.Condition()
+        self._sending = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self.bytes = page
         self.objects = 0
@@ -242,8 +243,9 @@ class Tab:
 
     async def _send(self, kind: str, content: Json) -> None:
         header = {"msgid": str(next(self._numbers)), "msgtype": kind}
-        for fragment in (header, {}, content):
-            await self._socket.write_message(json.dumps(fragment))
+        async with self._sending:  # or the fragments of two messages come mixed
+            for fragment in (header, {}, content):
+                await self._socket.write_message(json.dumps(fragment))
 
     async def _receive(self) -> tuple[str, Json]:
         header, _, content = [json.loads(await self._fragment()) for _ in range(3)]
