@@ -34,7 +34,7 @@ _CELL = ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")
 _CUT = 1.0
 _LISTED = 12
 _GREY = "#8a93a1"
-_TICKS = (0.1, 0.5, 1, 2, 5, 10, 20, 40, 60, 100)
+_TICKS = (0.1, 1, 2, 5, 10, 20, 40, 60, 100)
 
 
 @dataclass(frozen=True, slots=True)

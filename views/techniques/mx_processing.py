@@ -299,7 +299,7 @@ class ProcessingView:
                 m.cell(_name(found), title=found.get("command"), mark=COLOURS[n % len(COLOURS)]),
                 m.cell("", badges=badges),
                 m.cell(space_group(found["space_group"])),
-                m.cell(cell_text(*cell).replace("\u2003", "\n")),
+                m.cell(cell_text(*cell).replace(" ", "\u00a0").replace("\u2003", "\n")),
                 beam,
             ]
             lines = [_line(shell, found[shell], colours) for shell in SHELLS if found[shell] is not None]
