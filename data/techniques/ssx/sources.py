@@ -1,9 +1,10 @@
 """Where the numbers of a serial run come from. Each source tells in batches what is new since it was asked last."""
 
-from typing import Any, Final, Protocol
+from itertools import chain
+from typing import Final, Protocol
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from data.reader import Reader
 from data.schema import Collection, Group, ImageQuality, Visit
@@ -48,9 +49,10 @@ class ImageRows:
         query = (
             select(
                 ImageQuality.image,
-                ImageQuality.spots,
-                ImageQuality.resolution,
-                ImageQuality.ice_rings,
+                # Without NULLs a column of 100,000 becomes an array five times as fast.
+                func.coalesce(ImageQuality.spots, -1),
+                func.coalesce(ImageQuality.resolution, 0.0),
+                func.coalesce(ImageQuality.ice_rings, -1),
             )
             .select_from(Visit)
             .join(Group, Group.visit_id == Visit.visit_id)
@@ -68,18 +70,17 @@ class ImageRows:
         self.more = len(rows) == _ROWS
         if not rows:
             return Batch.of([], [])
-        image, spots, resolution, ice = zip(*rows, strict=True)
+        values = np.fromiter(chain.from_iterable(rows), np.float64, 4 * len(rows)).reshape(-1, 4)
+        image, found, rings = (values[:, column].astype(np.int64) for column in (0, 1, 3))
+        limit = values[:, 2]
         self._last = int(image[-1])
-        found = _whole(spots)
-        limit = np.array([np.nan if value is None or value <= 0 else value for value in resolution], np.float32)
-        rings = _whole(ice)
         return Batch.of(
             image,
             np.full(len(image), np.nan),
             spots=found,
             hit=np.where(found < 0, -1, found > self._hit),
             # A resolution of a frame without pattern is that of noise.
-            resolution=np.where(found > self._hit, limit, np.nan),
+            resolution=np.where((found > self._hit) & (limit > 0), limit, np.nan),
             ice=np.where(rings < 0, -1, rings > 0),
         )
 
@@ -102,7 +103,3 @@ class Stream:
         except OSError:
             raise SourceTrouble(f"{self.name} cannot be read.") from None
         return batch
-
-
-def _whole(values: Any) -> Any:
-    return np.array([-1 if value is None else value for value in values], np.int64)

@@ -64,14 +64,7 @@ class Timeline:
         # A frame from before the first one (a source that jumps back) belongs to the first bin.
         place = np.clip((batch.time - self.first) // self.width, 0, self._most - 1).astype(np.int64)
         low, high = int(place.min()), int(place.max())
-        local = place - low
-        size = high - low + 1
-        for column, weights in enumerate(_weights(batch)):
-            self._sums[low : high + 1, column] += np.bincount(local, weights, minlength=size)
-        if len(batch.cells):
-            of = local[batch.cell_frame]
-            for column, weights in zip(range(COLUMNS.index("a"), len(COLUMNS)), _cell_weights(batch), strict=True):
-                self._sums[low : high + 1, column] += np.bincount(of, weights, minlength=size)
+        self._sums[low : high + 1] += binned(batch, place - low, high - low + 1)
         self._touched[np.unique(place)] = self.version
         self.used = max(self.used, high + 1)
 
@@ -125,13 +118,16 @@ class Recent:
             return
         number = np.floor(np.where(timed, batch.time, 0) / self.WIDTH).astype(np.int64)
         oldest = max(int(number[timed].max()), int(self._number.max())) - self._BINS
-        batch = batch.where(timed & (number > oldest))
-        number = number[timed & (number > oldest)]
-        for one in np.unique(number):
-            place = int(one) % self._BINS
-            if self._number[place] != one:
-                self._number[place], self._sums[place] = one, 0
-            self._sums[place] += sums(batch.where(number == one))
+        keep = timed & (number > oldest)
+        batch, number = batch.where(keep), number[keep]
+        if not len(number):
+            return
+        low, high = int(number.min()), int(number.max())
+        bins = np.unique(number)
+        place = bins % self._BINS
+        stale = self._number[place] != bins
+        self._number[place], self._sums[place[stale]] = bins, 0
+        self._sums[place] += binned(batch, number - low, high - low + 1)[bins - low]
 
     def window(self, start: float, end: float) -> NDArray[np.float64]:
         """The sums of the bins that begin within start..end (s since 1970), all together: (len(COLUMNS),)."""
@@ -139,6 +135,18 @@ class Recent:
         within = (self._number >= low) & (self._number <= high)
         total: NDArray[np.float64] = self._sums[within].sum(axis=0)
         return total
+
+
+def binned(batch: Batch, place: NDArray[np.int64], bins: int) -> NDArray[np.float64]:
+    """What the frames add to each of ``bins`` bins, ``place`` (n) saying which: (bins, len(COLUMNS))."""
+    found = np.zeros((bins, len(COLUMNS)))
+    for column, weights in enumerate(_weights(batch)):
+        found[:, column] = np.bincount(place, weights, minlength=bins)
+    if len(batch.cells):
+        of = place[batch.cell_frame]
+        for column, weights in zip(range(COLUMNS.index("a"), len(COLUMNS)), _cell_weights(batch), strict=True):
+            found[:, column] = np.bincount(of, weights, minlength=bins)
+    return found
 
 
 def sums(batch: Batch) -> NDArray[np.float64]:
