@@ -201,6 +201,9 @@ def test_keys_draw_what_is_over_the_image_and_all_are_listed(viewer: Viewer) -> 
         page.keyboard.press(key)
     page.wait_for_timeout(600)
     assert query(page)["show"] == "none"
+    page.get_by_label("Highest count shown", exact=True).focus()
+    page.keyboard.press("e")  # a slider keeps only the keys that move it
+    expect(page.get_by_label("Detector edge")).to_be_checked()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys of the viewer")).to_be_visible()
     page.keyboard.press("Escape")

@@ -27,7 +27,11 @@ export function keys({target, root, signal, steps, stage, eye, help, changed, lo
   }
   const arrows = {ArrowLeft: -1, ArrowRight: 1}
   target.addEventListener("keydown", (event) => {
-    if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || !root.isConnected || event.defaultPrevented) return
+    const field = event.composedPath()[0]
+    // A slider or a box keeps the keys that move it; the others are the viewer's there too.
+    const moved = field instanceof HTMLInputElement && /^(range|checkbox)$/.test(field.type)
+    if (moved ? /^(Arrow.*|Home|End| )$/.test(event.key) : typing(event)) return
+    if (event.ctrlKey || event.metaKey || event.altKey || !root.isConnected || event.defaultPrevented) return
     const on = event.composedPath()[0]
     if (help.element.open && event.key !== "?") return
     if (event.key === " " && on instanceof HTMLElement && HELD.test(on.tagName)) return
