@@ -41,7 +41,7 @@ def open_session(shared: Services) -> Shell:
         prefix=prefix,
         last_here=_last_here(shared, identity),
         shared=shared.shared,
-        office=BrowserOffice(shared, who, _address(document), prefix),
+        office=BrowserOffice(shared, who, who.address, prefix),
         files=shared.files,
         choices=shared.source.choices,
         runs=shared.runs,
@@ -63,7 +63,12 @@ def open_session(shared: Services) -> Shell:
     )
     page = Page(shell, desk, VIEWS, jump)
     page.open(_search(document))
-    pn.state.on_session_destroyed(lambda context: pulse.close())
+
+    def closed(_: object) -> None:
+        pulse.close()
+        page.close()
+
+    pn.state.on_session_destroyed(closed)
     return shell
 
 
@@ -79,10 +84,6 @@ def _search(document: Any) -> str:
         for value in values[:1]
     ]
     return f"?{urlencode(pairs)}" if pairs else ""
-
-
-def _address(document: Any) -> str:
-    return str(getattr(document.session_context.request, "remote_ip", None) or "")
 
 
 def _last_here(shared: Services, identity: Identity) -> datetime | None:

@@ -45,6 +45,8 @@ class Page:
         desk.denied = lambda: desk.office.denied(to_query(self.place))
         self._duties = False  # whether this person has pages of administrators, as far as is known
         self._asked_duties: Reading[bool] = Reading(desk, self._dutiful, lambda problem: None)
+        self._checked: View | None = None
+        self._checking: Reading[None] = Reading(desk, lambda _: None, self._withdraw)
         self._hits: Reading[list[tuple[str, str, Place]]] = Reading(desk, self._suggest, self._no_hits)
 
     def open(self, search: str) -> None:
@@ -84,11 +86,18 @@ class Page:
 
     def check(self, visit_id: int) -> None:
         """Ask whether this person may still see the visit that the page watches; where not, it leaves the page."""
-        view = self._current
-        checking: Reading[None] = Reading(self.desk, lambda _: None, lambda problem: self._withdraw(view, problem))
-        checking.ask(lambda reader: visits.check(reader, visit_id))
+        self._checked = self._current
+        # The one before is forgotten: while the database is away it would go on asking beside this one.
+        self._checking.ask(lambda reader: visits.check(reader, visit_id))
 
-    def _withdraw(self, view: View | None, problem: Problem) -> None:
+    def close(self) -> None:
+        """The browser has gone: nothing is watched or asked for it any more."""
+        self._checking.forget()
+        if self._current is not None:
+            self._current.hide()
+
+    def _withdraw(self, problem: Problem) -> None:
+        view = self._checked
         if not problem.gone or view is None or view is not self._current:
             return
         view.hide()

@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass
 
 from data.errors import DataError, NotFound, TooMany, TooSlow, Unavailable
+from data.scope import UnknownPerson
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ def problem_of(error: BaseException) -> Problem:
         return Problem("That took too long", str(error))
     if isinstance(error, TooMany):
         return Problem("Too many to compare", str(error))
+    if isinstance(error, UnknownPerson):
+        return Problem("Nothing to show", str(error), gone=True)
     if isinstance(error, DataError):
         return Problem("Nothing to show", str(error))
     reference = secrets.token_hex(3)

@@ -119,6 +119,8 @@ class Watched:
         except SourceTrouble as trouble:
             before = self.troubles.get(source.name)
             self.troubles[source.name] = str(trouble)
+            if before != str(trouble):
+                log.warning("run %s: %s", self.about.collection_id, trouble, exc_info=trouble.__cause__)
             return before != str(trouble), False
         healed = self.troubles.pop(source.name, None) is not None
         if not len(batch):

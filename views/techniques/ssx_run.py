@@ -1,6 +1,7 @@
 """The monitor of one serial run."""
 
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from panel.viewable import Viewable
@@ -24,8 +25,19 @@ _SLOW_SECONDS: Final = 4.0
 _MOST_ALERTS: Final = 20
 
 
+class _Ear:
+    """Hears a run for one look at it; ``shut`` for good when the page turns away."""
+
+    def __init__(self, hears: Callable[[], None]) -> None:
+        self._hears, self.shut = hears, False
+
+    def __call__(self) -> None:
+        if not self.shut:
+            self._hears()
+
+
 class RunView:
-    """Watches a run while it is on the page."""
+    """Watches a run while it is on the page, and the rights to its visit by the pulse."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -35,6 +47,7 @@ class RunView:
         self.spans: list[Span] = [12]
         self._place = Place()
         self._watched: Watched | None = None
+        self._ear = _Ear(self._heard)
         self._number: int | None = None
         self._reading: Reading[Watched] = Reading(desk, self._begin, self._fail)
         self._due = False
@@ -50,6 +63,7 @@ class RunView:
         self._target = _target(place.seen("target") or "")
         if place.collection == self._number and self._watched is not None:
             self._place = place
+            self._desk.pulse.watch(self._watched.about.visit_id)
             self._crumbs(self._watched)
             return
         self.hide()
@@ -58,7 +72,7 @@ class RunView:
         self._head.set([b.heading(f"Run {self._number}", 1), b.loading(2)])
         self._arrange(board=False)
         self._desk.head(f"Run {self._number}", (("Proposals", places.proposals()), (f"{self._number}", None)))
-        self._reading.ask(self._question)
+        self._reading.ask(self._question())
 
     def beat(self) -> None:
         """The visit changed: the run says so itself."""
@@ -66,19 +80,32 @@ class RunView:
     def hide(self) -> None:
         """Watch no longer."""
         self._reading.forget()
-        if self._watched is not None and self._number is not None:
-            self._desk.runs.leave(self._number, self._heard)
+        self._ear.shut = True
+        # Also where no answer has come yet: the question may have begun to watch.
+        self._desk.runs.leave(self._number or 0, self._ear)
+        self._ear = _Ear(self._heard)
         self._watched = None
 
-    def _question(self, reader: Reader) -> Watched:
-        return self._desk.runs.watch(reader, self._number or 0, self._heard)
+    def _question(self) -> Callable[[Reader], Watched]:
+        number, ear, runs = self._number or 0, self._ear, self._desk.runs
+
+        def ask(reader: Reader) -> Watched:
+            watched = runs.watch(reader, number, ear)
+            if ear.shut:  # the page turned away meanwhile, before there was anything to leave
+                runs.leave(number, ear)
+            return watched
+
+        return ask
 
     def _fail(self, problem: Problem) -> None:
+        self._desk.pulse.watch(None)
         self._arrange(board=False)
         self._head.set([b.heading(f"Run {self._number}", 1), b.problem(problem.title, problem.text, problem.reference)])
 
     def _begin(self, watched: Watched) -> None:
         self._watched = watched
+        # What is counted is the same for everybody: the pulse asks whether this browser may still have it.
+        self._desk.pulse.watch(watched.about.visit_id)
         self._crumbs(watched)
         self._head.set([])
         self._slow_at = time.monotonic()

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 import numpy as np
 from sqlalchemy import func, select
 
+from data.errors import DataError
 from data.reader import Reader
 from data.schema import Collection, Group, ImageQuality, Visit
 from data.techniques.spots import HIT_SPOTS
@@ -65,8 +66,10 @@ class ImageRows:
         )
         try:
             rows = self._reader.rows(query)
-        except Exception as error:
+        except DataError as error:
             raise SourceTrouble(f"{self.name}: {error}") from error
+        except Exception as error:  # its text may hold a statement, and is for the log
+            raise SourceTrouble(f"{self.name} cannot be read.") from error
         self.more = len(rows) == _ROWS
         if not rows:
             return Batch.of([], [])
