@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,15 +16,18 @@ from sqlalchemy import make_url
 
 from app.access import Access
 from app.routes import exports
+from app.routes.exports import ExportHandler
 from app.services import services
 from app.settings import Database, Settings
 from app.settings import Store as StoreSettings
+from auth.identity import Identity
 from data import notebook
 from data import schema as s
+from data.errors import NotFound
 from data.exports import QUESTIONS, Wanted
 from data.lists import Asked
 from data.reader import Reader
-from data.scope import UnknownPerson, scope_of
+from data.scope import Holding, Scope, UnknownPerson, scope_of
 from data.source import Source
 from data.techniques.mx import queries
 
@@ -192,6 +196,20 @@ def test_table_1_is_made_of_the_results_that_one_may_see(site: Site, form: str) 
     assert "collection 4001" not in site.person("alice").get(address).data.decode()
     assert "collection 1001" not in site.person("carol").get(address).data.decode()
     assert site.person("carol").get(address.replace("3,6", "3")).status == 404
+
+
+def test_a_file_that_is_taken_slowly_ends_when_rights_change(site: Site) -> None:
+    scopes = [Scope(1, name="Alice", everything=True)]
+    handler = ExportHandler.__new__(ExportHandler)
+    handler.identity = Identity("people", "alice", "alice", "Alice")
+    handler._services = SimpleNamespace(access=SimpleNamespace(scope=lambda identity: scopes[0]))  # type: ignore[assignment]
+    reader, pieces = Reader(site.services.source, scopes[0]), iter([b"1", b"2", b"3"])
+    assert handler._next(reader, pieces) == b"1"
+    scopes[0] = replace(scopes[0], holdings=(Holding("a group that gives nothing"),))
+    assert handler._next(reader, pieces) == b"2"
+    scopes[0] = replace(scopes[0], everything=False)
+    with pytest.raises(NotFound):
+        handler._next(reader, pieces)
 
 
 # ---- the snippet runs ------------------------------------------------------------------------------------------------

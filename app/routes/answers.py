@@ -105,7 +105,7 @@ class PictureHandler(AuthedHandler):
         except asyncio.CancelledError:
             return
         except NotFound as error:
-            self.room.services.denials.note(self.identity, self.request.remote_ip or "", self.request.path)
+            self.room.services.denials.note(self.identity, self.address, self.request.path)
             return self.fail(404, "Not found", str(error))
         except Late as error:
             return self.fail(503, "Files answer late", str(error))

@@ -57,10 +57,12 @@ class ExportHandler(AuthedHandler):
 
     async def get(self, name: str, form: str) -> None:
         place = from_query(self.request.query)
-        loop, pool = asyncio.get_running_loop(), self._services.questions
+        loop, services = asyncio.get_running_loop(), self._services
+        pool = services.questions
         try:
-            pieces = await loop.run_in_executor(pool, self._begin, name, form, place)
-            first = await loop.run_in_executor(pool, next, pieces, None)
+            reader = await loop.run_in_executor(pool, services.access.reader, self.identity)
+            pieces = await loop.run_in_executor(pool, self._begin, reader, name, form, place)
+            first = await loop.run_in_executor(pool, self._next, reader, pieces)
         except Exception as error:
             self._refuse(error)
             return
@@ -72,7 +74,7 @@ class ExportHandler(AuthedHandler):
             while first is not None:
                 self.write(first)
                 await self.flush()
-                first = await loop.run_in_executor(pool, next, pieces, None)
+                first = await loop.run_in_executor(pool, self._next, reader, pieces)
             self.finish()
         except StreamClosedError:
             return
@@ -81,8 +83,13 @@ class ExportHandler(AuthedHandler):
             problem_of(error)
             self.request.connection.close()  # type: ignore[union-attr]
 
-    def _begin(self, name: str, form: str, place: Place) -> Iterator[bytes]:
-        reader = self._services.access.reader(self.identity)
+    def _next(self, reader: Reader, pieces: Iterator[bytes]) -> bytes | None:
+        """The next piece. Raises NotFound when rights changed meanwhile: whoever takes a file slowly has it for long."""
+        if self._services.access.scope(self.identity) != reader.scope:
+            raise NotFound("This table")
+        return next(pieces, None)
+
+    def _begin(self, reader: Reader, name: str, form: str, place: Place) -> Iterator[bytes]:
         if name == "table1":
             return iter([self._table1(reader, form, place)])
         if form in {"md", "tex"}:
@@ -102,6 +109,8 @@ class ExportHandler(AuthedHandler):
 
     def _refuse(self, error: Exception) -> None:
         problem = problem_of(error)
+        if problem.gone:
+            self._services.denials.note(self.identity, self.address, self.request.uri or "")
         self.set_status(404 if isinstance(error, NotFound) else 503 if isinstance(error, DataError) else 500)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.set_header("Cache-Control", "no-store")

@@ -63,7 +63,11 @@ class ChipHandler(AuthedHandler):
         by = self.get_query_argument("by", "hits")
         self.set_header("Cache-Control", "no-store")
         try:
-            watched = await loop.run_in_executor(services.questions, held)
+            try:
+                watched = await loop.run_in_executor(services.questions, held)
+            except NotFound:
+                services.denials.note(identity, self.address, self.request.path)
+                raise
             if watched is None or (by not in _COLUMNS and by != "frame"):
                 raise NotFound("This run")
             if by == "frame":

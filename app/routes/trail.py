@@ -35,7 +35,7 @@ class TrailHandler(AuthedHandler):
         try:
             await self._wait(lambda: watched(services.access.reader(self.identity)))
         except NotFound as error:
-            services.denials.note(self.identity, self.request.remote_ip or "", self.request.path)
+            services.denials.note(self.identity, self.address, self.request.path)
             return self._say(404, str(error))
         except DataError as error:
             return self._say(503, str(error))
@@ -47,18 +47,23 @@ class TrailHandler(AuthedHandler):
             await self._write(trail_filter(asked))
         except StreamClosedError:
             return
+        except DataError:
+            # The head may be sent: a file that ends early must not look whole.
+            self.request.connection.close()  # type: ignore[union-attr]
         except SQLAlchemyError as error:
             raise HTTPError(503, reason="The audit trail cannot be read now") from error
 
     async def _write(self, wanted: TrailFilter) -> None:
         store, sent, before = self._services.store, 0, None
-        address, login = self.request.remote_ip or "", self.identity.login
+        address, login = self.address, self.identity.login
         await self._wait(lambda: store.record("exported", login=login, address=address, detail="audit trail"))
         self.set_header("Content-Type", "text/csv; charset=utf-8")
         self.set_header("Content-Disposition", 'attachment; filename="audit-trail.csv"')
         self.set_header("Cache-Control", "no-store")
         self.write("\ufeff" + _line(_COLUMNS))
         while True:
+            # Whoever takes the file slowly has it for long: the right may be gone by now.
+            await self._wait(lambda: watched(self._services.access.reader(self.identity)))
             rows = await self._wait(lambda at=before: store.trail.page(wanted, before=at, limit=_PAGE))  # type: ignore[misc]
             for row in rows:
                 shown = trail_row(row)
