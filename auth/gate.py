@@ -188,6 +188,7 @@ class Gate(Site):
         chosen = "Bokeh-Session-Id" in request.headers or any(
             name in request.arguments for name in ("bokeh-session-id", "bokeh-token")
         )
+        address = self.address(handler)
         self._hide_secrets(handler)
         if chosen:
             _refuse(handler, 403, "This page cannot be opened by the id of a session.")
@@ -202,7 +203,7 @@ class Gate(Site):
                 return None
             _refuse(handler, 401, "You are not signed in.")
             return None
-        who = SignedIn(session.identity, session.session_hash)
+        who = SignedIn(session.identity, session.session_hash, address)
         if isinstance(handler, WebSocketHandler) and not self._own_socket(request):
             log.warning("refused a websocket from a page of another site")
             return None

@@ -58,11 +58,13 @@ def identity_from(text: str) -> Identity:
 class SignedIn:
     """An identity and the login session by which it is known.
 
-    ``session_hash`` is the SHA-256 of the session's id; the id itself is only in the cookie.
+    ``session_hash`` is the SHA-256 of the session's id; the id itself is only in the cookie. ``address`` is where this
+    request came from, also behind a proxy.
     """
 
     identity: Identity
     session_hash: str
+    address: str = ""
 
 
 def signed_in(request: Any) -> SignedIn:

@@ -28,13 +28,14 @@ log = logging.getLogger(__name__)
 class AuthedHandler(RequestHandler):
     """The base of our handlers behind the gate: frames, files, exports.
 
-    ``identity`` is who asks, once ``prepare`` has run. A subclass that overrides ``prepare`` counts
+    ``identity`` is who asks, and ``address`` from where, once ``prepare`` has run. A subclass that overrides ``prepare`` counts
     as ungated; it overrides `prepared` instead. Requests that change something (all but GET, HEAD
     and OPTIONS) must come from a page of this site. ``scripted``: they brought its token as
     ``X-CSRF``, too, as scripts of ours do.
     """
 
     identity: Identity
+    address = ""
     scripted = False
 
     async def prepare(self) -> None:
@@ -49,7 +50,7 @@ class AuthedHandler(RequestHandler):
         if self.request.method not in {"GET", "HEAD", "OPTIONS"} and not gate.own_page(self):
             raise HTTPError(403, reason="Not sent from a page of this site")
         self.current_user = who.identity.key
-        self.identity = who.identity
+        self.identity, self.address = who.identity, who.address
         await self.prepared()
 
     async def prepared(self) -> None:

@@ -88,6 +88,17 @@ def test_sign_ins_begun_and_not_finished_are_counted(oidc: OidcSite, monkeypatch
     assert "Too many attempts" in refused.text
 
 
+def test_behind_a_proxy_one_address_does_not_hold_up_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auth.oidc.routes._STARTS_FREE", 3)
+    with oidc_site(tmp_path, gate={"proxies": ["127.0.0.0/8", "::1/128"]}) as oidc:
+        for _ in range(3):
+            assert oidc.browser().get("/auth/liar/start", X_Forwarded_For="192.0.2.1").status == 303
+        assert oidc.browser().get("/auth/liar/start", X_Forwarded_For="192.0.2.1").status == 429
+        assert oidc.browser().get("/auth/liar/start", X_Forwarded_For="192.0.2.2").status == 303
+
+
 def test_a_site_under_a_prefix_is_left_and_come_back_to_there(tmp_path: Path) -> None:
     with oidc_site(tmp_path, gate={"prefix": "/lens"}) as oidc:
         browser = oidc.browser()

@@ -15,7 +15,7 @@ from tornado.web import HTTPError
 
 from auth.gate import Gate
 from auth.oidc.refusal import Refused, Stopped, Unreachable
-from auth.origin import safe_next
+from auth.origin import neighbourhood, safe_next
 from auth.providers.oidc import Attempt, OidcProvider
 from auth.records import Limit, ProviderSession
 from auth.routes import PublicHandler, SignInShown
@@ -39,7 +39,7 @@ class OidcHandler(SignInShown):
     @property
     def limits(self) -> list[Limit]:
         """Sign-ins begun from one address and not finished; each costs a row."""
-        return [Limit(f"start {self.request.remote_ip}", _STARTS_FREE)]
+        return [Limit(f"start {neighbourhood(self.gate.address(self))}", _STARTS_FREE)]
 
     def redirect_uri(self) -> str:
         """Where the provider sends the browser back to."""
@@ -186,7 +186,8 @@ class BackChannel(PublicHandler):
     async def _refuse(self, refused: Refused) -> None:
         gate = self.gate
         # A stranger may call as often as he likes, but not fill the audit trail.
-        if await gate.ask(gate.store.attempt, [Limit(f"logout {self.request.remote_ip}", _REFUSALS_FREE)]) <= 0:
+        limit = Limit(f"logout {neighbourhood(gate.address(self))}", _REFUSALS_FREE)
+        if await gate.ask(gate.store.attempt, [limit]) <= 0:
             await gate.audit(self, "logout refused", detail=f"{self.provider.key}: {refused.reason}")
         unreachable = isinstance(refused, Unreachable)
         self.set_status(503 if unreachable else 400)
