@@ -91,7 +91,9 @@ def scope_of(source: Source, login: str, rights: Rights) -> Scope:
     """
     if not login:
         raise UnknownPerson("nobody")
-    return _scope(source, login, Person.login == login, rights)
+    # A database server takes names for the same that differ by accents.
+    same = login.casefold()
+    return _scope(source, login, Person.login == login, rights, lambda found: found.rstrip().casefold() == same)
 
 
 def scope_of_person(source: Source, person_id: int, login: str, rights: Rights) -> Scope:
@@ -99,8 +101,15 @@ def scope_of_person(source: Source, person_id: int, login: str, rights: Rights) 
     return _scope(source, login, Person.person_id == person_id, rights)
 
 
-def _scope(source: Source, login: str, which: ColumnElement[bool], rights: Rights) -> Scope:
-    people = source.run(select(Person.person_id, Person.given_name, Person.family_name).where(which))
+def _scope(
+    source: Source,
+    login: str,
+    which: ColumnElement[bool],
+    rights: Rights,
+    named: Callable[[str], bool] = lambda found: True,
+) -> Scope:
+    query = select(Person.person_id, Person.login, Person.given_name, Person.family_name).where(which)
+    people = [row for row in source.run(query) if named(row.login or "")]
     if len(people) != 1:
         raise UnknownPerson(login)
     person = people[0]
