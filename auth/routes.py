@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 class AuthedHandler(RequestHandler):
     """The base of our handlers behind the gate: frames, files, exports.
 
-    ``identity`` is who asks, and ``address`` from where, once ``prepare`` has run. A subclass that overrides ``prepare`` counts
-    as ungated; it overrides `prepared` instead. Requests that change something (all but GET, HEAD
-    and OPTIONS) must come from a page of this site. ``scripted``: they brought its token as
-    ``X-CSRF``, too, as scripts of ours do.
+    ``identity`` is who asks, and ``address`` from where, once ``prepare`` has run. A subclass that
+    overrides ``prepare`` counts as ungated; it overrides `prepared` instead. Requests that change
+    something (all but GET, HEAD and OPTIONS) must come from a page of this site. ``scripted``: they
+    brought its token as ``X-CSRF``, too, as scripts of ours do.
     """
 
     identity: Identity

@@ -89,7 +89,7 @@ def test_an_open_monitor_is_left_within_a_minute_after_the_right_is_gone(own: Ru
         await page.tell(page.ids["RunBoard"], type="brush", axis="a", low=0, high=1)
         await asyncio.sleep(0.3)
         assert "whole" not in json.dumps(page.heard)
-        with pytest.raises(HTTPClientError, match="404|503"):
+        with pytest.raises(HTTPClientError, match=r"404|503"):
             await admin.ask(CHIP, headers={"Sec-Fetch-Dest": "empty"})
         for tab in (page, hers):
             tab.close()

@@ -84,7 +84,7 @@ class ExportHandler(AuthedHandler):
             self.request.connection.close()  # type: ignore[union-attr]
 
     def _next(self, reader: Reader, pieces: Iterator[bytes]) -> bytes | None:
-        """The next piece. Raises NotFound when rights changed meanwhile: whoever takes a file slowly has it for long."""
+        """The next piece. Raises NotFound when rights changed: whoever takes a file slowly has it for long."""
         if self._services.access.scope(self.identity) != reader.scope:
             raise NotFound("This table")
         return next(pieces, None)
