@@ -134,7 +134,7 @@ types:
 	@$(BIN)/mypy
 
 tests:
-	@$(BIN)/python -m pytest -n 2 $(TESTS) $(ARGS) </dev/null
+	@$(BIN)/python -m pytest -n 2 --durations=25 $(TESTS) $(ARGS) </dev/null
 
 bench: setup
 	@shopt -s nullglob; for bench in benchmarks/*.py; do \

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from servers import mariadb as mariadb_server
@@ -18,6 +19,9 @@ from sqlalchemy.engine import URL
 
 _SHOWN = ("panel", "bokeh", "holoviews", "param", "sqlalchemy", "h5py", "fabio", "numpy")
 _SHARED = "ISPYB_LENS_TEST_SHARED"
+# Tests that wait for programs of their own.
+_PROCESSES = {"security", "test_desktop.py", "test_app_serve.py", "test_auth_serve.py", "test_servers.py"}
+_WAITS = "sign_in"
 _made = pytest.StashKey[str]()
 
 
@@ -63,6 +67,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"mariadb", "diamond_url", "esrf_url"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.mariadb)
+        if (
+            item.get_closest_marker("browser")
+            or set(Path(str(item.path)).parts) & _PROCESSES
+            or _WAITS in str(item.path)
+        ):
+            # Real browsers and servers on a machine that others use too: one more try, which the run tells of.
+            item.add_marker(pytest.mark.flaky(reruns=1))
         for mark, reason in lacking.items():
             if reason and item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.skip(reason=reason))
@@ -74,6 +85,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ") for report in skipped if isinstance(report.longrepr, tuple)
     )
+    again = sorted({report.nodeid for report in terminalreporter.stats.get("rerun", [])})
+    if again:
+        terminalreporter.section("needed a second try")
+        for name in again:
+            terminalreporter.line(name)
     terminalreporter.section("not tested here")
     for reason, count in reasons.most_common():
         terminalreporter.line(f"{count} test{'' if count == 1 else 's'}: {reason}")
