@@ -50,6 +50,11 @@ class Access:
             return None
         return f"proposal {scope.proposal_id}" if scope.person_id is None else str(scope.person_id)
 
+    def namesakes(self, identity: Identity) -> frozenset[str]:
+        """The providers whose people of the identity's login name are the same person as it."""
+        trusted = identity.kind == "person" and identity.provider in self._trusted
+        return self._trusted if trusted else frozenset({identity.provider})
+
     def forget(self, identity: Identity) -> None:
         """Read the identity's rights anew the next time."""
         with self._lock:

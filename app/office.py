@@ -91,8 +91,12 @@ class BrowserOffice:
 
     def failures(self) -> list[Row]:
         """The latest failed sign-ins with one's own login name."""
-        wanted = TrailFilter(("failure", "throttled"), self._who.identity.login)
-        return [trail_row(row) for row in _stored(lambda: self._shared.store.trail.page(wanted, limit=_FAILURES))]
+        me = self._who.identity
+        # Another provider may know somebody else by the same name.
+        same = self._shared.access.namesakes(me)
+        wanted = TrailFilter(("failure", "throttled"), me.login)
+        rows = _stored(lambda: self._shared.store.trail.page(wanted, limit=10 * _FAILURES))
+        return [trail_row(row) for row in rows if row.detail.partition(" ")[0] in same][:_FAILURES]
 
     def sign_out_own(self, mark: str) -> None:
         """End one of one's own sign-ins."""

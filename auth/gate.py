@@ -27,12 +27,13 @@ from tornado.websocket import WebSocketHandler
 from auth.binding import Sockets
 from auth.csp import PageSecurity
 from auth.identity import ATTRIBUTE, Identity, SignedIn
-from auth.origin import is_loopback
+from auth.origin import is_loopback, neighbourhood
 from auth.people import Known, People
 from auth.providers import PasswordProvider, Provider, RedirectProvider
 from auth.records import LoginSession, ProviderSession
 from auth.site import GateError as GateError
 from auth.site import Site
+from auth.sparing import SPARED, Sparing
 from auth.store import Store, digest
 
 # Bokeh copies a page's headers into the token that it writes into the page. These may stay.
@@ -106,6 +107,7 @@ class Gate(Site):
         self.seconds = seconds
         self.known = Known(people)
         self.support = support
+        self._sparing = Sparing()
         # This computer serves others, in the clear, under the same name.
         https = self.https and not is_loopback(urlsplit(public_url or "").netloc)
         self._headers = partial(PageSecurity, https=https)
@@ -371,8 +373,13 @@ class Gate(Site):
             return await call
 
     async def audit(self, handler: RequestHandler, kind: str, login: str = "", detail: str = "") -> None:
-        """Add what happened to the audit trail."""
+        """Add what happened to the audit trail; of what anybody can make happen at will only so much (`Sparing`)."""
         address = self.address(handler)
+        if kind in SPARED or (kind == "failure" and not login):
+            words = self._sparing.words(neighbourhood(address), detail)
+            if words is None:
+                return
+            detail = words
         await self.ask(self.store.record, kind, login=login, address=address, detail=detail)
 
     @staticmethod

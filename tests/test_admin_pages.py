@@ -207,6 +207,17 @@ def test_one_ends_another_of_ones_own_sign_ins_and_no_one_elses(running: Running
     running.drive(talk)
 
 
+def test_failed_attempts_at_a_namesake_of_another_provider_are_not_shown(running: Running) -> None:
+    store = running.shared.store
+    for kind, detail in (("failure", "accounts"), ("throttled", "accounts (more)"), ("failure", "elsewhere")):
+        store.record(kind, login="twin", address="192.0.2.7", detail=detail)
+    seen = {}
+    for provider in ("accounts", "elsewhere", "orcid"):
+        who = SignedIn(Identity(provider, "s", "twin", "Twin"), "0" * 64)
+        seen[provider] = [row["detail"] for row in BrowserOffice(running.shared, who).failures()]
+    assert seen == {"accounts": ["accounts (more)", "accounts"], "elsewhere": ["elsewhere"], "orcid": []}
+
+
 # ---- a right that is taken away -------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ import pytest
 from servers.gated import Browser, Dashboard, People, dashboard
 
 from auth.identity import Identity
+from auth.sparing import Sparing
 from auth.store import digest
 
 
@@ -353,3 +354,29 @@ def test_of_several_ways_with_a_password_the_chosen_one_is_asked_and_stays_chose
         assert (site.people.asked, second.asked) == ([], ["alice"])
         assert browser.send("/login", **{**form, "provider": "nobody"}).status == 401
         assert second.asked == ["alice"]
+
+
+# -- what strangers can fill the audit trail with -------------------------------------------------
+
+
+def test_a_flood_of_strangers_does_not_fill_the_audit_trail(site: Dashboard) -> None:
+    for _ in range(30):
+        assert site.browser().send("/login", csrf="", login="alice", password="x").status == 403
+        assert site.browser().get("/auth/once?token=guess").status == 403
+    rows = site.store.audit(limit=500)
+    assert len(rows) == 20, "from one address in a minute"
+    assert rows[0].detail.endswith("(more of this minute are not listed)")
+    assert site.browser().sign_in("alice", "wrong").status == 401
+    assert site.browser().sign_in("alice").status == 303
+    assert [row.kind for row in site.store.audit(limit=2)] == ["login", "failure"], "these are always written"
+
+
+def test_each_address_has_its_rows_and_all_together_no_more_than_so_many() -> None:
+    now = [0.0]
+    sparing = Sparing(lambda: now[0], each=2, most=5)
+    written = [sparing.words(f"192.0.2.{n % 4}", "x") for n in range(40)]
+    assert [row for row in written if row] == ["x"] * 4 + ["x (more of this minute are not listed)"]
+    now[0] = 60
+    assert sparing.words("192.0.2.1", "") == ""
+    assert sparing.words("192.0.2.1", "") == "(more of this minute are not listed)"
+    assert sparing.words("192.0.2.1", "") is None

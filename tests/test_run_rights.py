@@ -27,7 +27,7 @@ from views.page import Failed, Page
 from views.parts.shell import Shell
 from views.place import Place
 from views.problem import Problem
-from views.techniques.ssx_run import RunView
+from views.techniques.ssx_run import RunView, _brush
 
 MONITOR = f"/?collection={SSX}&tab=monitor"
 CHIP = f"/run/{SSX}/chip"
@@ -209,3 +209,8 @@ def test_what_goes_wrong_with_a_statement_is_not_shown() -> None:
         ImageRows(Broken(ProgrammingError("SELECT secret", {}, Exception("no such column"))), 1, 1).read()
     with pytest.raises(SourceTrouble, match="This run does not exist"):
         ImageRows(Broken(NotFound("This run")), 1, 1).read()
+
+
+@pytest.mark.parametrize("sent", [{"axis": "a", "low": 10**400, "high": 1}, {"axis": ["a"], "low": 0, "high": 1}, {}])
+def test_a_brush_of_nonsense_chooses_all(sent: dict[str, Any]) -> None:
+    assert _brush(sent) is None

@@ -215,7 +215,10 @@ def _brush(data: dict[str, Any]) -> tuple[str, float, float] | None:
     axis, low, high = data.get("axis"), data.get("low"), data.get("high")
     if not isinstance(axis, str) or not isinstance(low, int | float) or not isinstance(high, int | float):
         return None
-    return axis, float(low), float(high)
+    try:
+        return axis, float(low), float(high)
+    except OverflowError:  # a whole number of any length
+        return None
 
 
 def _target(text: str) -> Target:
