@@ -27,6 +27,7 @@ from views.parts.text import number, space_group
 from views.place import Place
 from views.problem import Problem
 from views.reading import Reading
+from views.still import Still
 from views.view import Span as Width
 
 Row = dict[str, Any]
@@ -44,6 +45,7 @@ class Answer:
     rows: list[Row]
     without: int
     clusters: Clusters
+    visit_id: int | None
 
 
 class CellsView:
@@ -62,26 +64,31 @@ class CellsView:
         self.spans: list[Width] = [12]
         self._asked_for: tuple[Any, ...] = ()
         self._reading: Reading[Answer] = Reading(desk, self._tell, self._fail)
+        self._still = Still(desk, self._gone)
 
     def show(self, place: Place) -> None:
         """Show the clusters of the link."""
         self._place = place
         self._crumbs()
         question = (place.proposal, place.visit, *(place.seen(key) for key in ("sample", "protein", "rule", "cut")))
-        if question == self._asked_for and self._answer is not None:
-            self._draw(self._answer)
+        wanted = Wanted(place.proposal or "", place.visit, None, "mx", view=dict(place.view))
+        answer = self._answer
+        if question == self._asked_for and answer is not None:
+            self._desk.pulse.watch(answer.visit_id)
+            self._still.then(lambda reader: where(reader, wanted), lambda: self._draw(answer))
             return
         self._asked_for, self._answer = question, None
+        self._desk.pulse.watch(None)
         self._head.set([b.heading(self._name(), 1), b.loading(3)])
         self._arrange([self._head])
-        wanted = Wanted(place.proposal or "", place.visit, None, "mx", view=dict(place.view))
         rule, cut = self._rule(), self._cut()
 
         def ask(reader: Reader) -> Answer:
-            found = results(reader, where(reader, wanted), rule).rows
+            meant = where(reader, wanted)
+            found = results(reader, meant, rule).rows
             rows = [row for row in found if all(row[key] is not None for key in _CELL)]
             made = clusters([[row[key] for key in _CELL] for row in rows], [row["space_group"] for row in rows], cut)
-            return Answer(rows, len(found) - len(rows), made)
+            return Answer(rows, len(found) - len(rows), made, meant.visit_id)
 
         self._reading.ask(ask)
 
@@ -89,8 +96,10 @@ class CellsView:
         """Clusters stand still while they are looked at."""
 
     def hide(self) -> None:
-        """Drop what is under way."""
+        """Drop what is under way; what was drawn comes back when it is known that it may."""
         self._reading.forget()
+        self._still.forget()
+        self.parts, self.spans = [self._head], [12]
 
     def _rule(self) -> Rule:
         return rule_from(self._place.seen("rule"), rule_from(self._desk.choices.get("mx.best")))
@@ -129,8 +138,16 @@ class CellsView:
         self._head.set([b.heading(self._name(), 1), b.problem(problem.title, problem.text, problem.reference)])
         self._arrange([self._head])
 
+    def _gone(self, problem: Problem) -> None:
+        """The right is gone since the rows were read."""
+        self._answer = None
+        self._desk.pulse.watch(None)
+        self._fail(problem)
+
     def _tell(self, answer: Answer) -> None:
         self._answer = answer
+        self._still.known()
+        self._desk.pulse.watch(answer.visit_id)
         self._draw(answer)
 
     def _draw(self, answer: Answer) -> None:

@@ -1,6 +1,6 @@
 """The best results of a visit, a proposal, a sample or a protein: points, histograms and table, all linked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from panel.viewable import Viewable
 from data.exports import Wanted, where
 from data.reader import Reader
 from data.sheet import sifted
-from data.techniques.mx.results import SPECS, Results, best_of_each, results
+from data.techniques.mx.results import SPECS, Results, Where, best_of_each, results
 from data.techniques.mx.rule import METRICS, SHELLS, Rule, rule_from
 from views import place as places
 from views.desk import Desk
@@ -23,6 +23,7 @@ from views.parts.text import number, space_group
 from views.place import Place
 from views.problem import Problem
 from views.reading import Reading
+from views.still import Still
 from views.techniques.collections import asked, list_place, table_state
 from views.view import Span
 
@@ -73,6 +74,7 @@ class Answer:
 
     results: Results
     about: str
+    visit_id: int | None
 
 
 class ResultsView:
@@ -113,6 +115,7 @@ class ResultsView:
         self.parts: list[Viewable] = [self._head]
         self.spans: list[Span] = [12]
         self._reading: Reading[Answer] = Reading(desk, self._tell, self._fail)
+        self._still = Still(desk, self._gone)
 
     def show(self, place: Place) -> None:
         """Show the results of the link; those at hand are used again while they are the same."""
@@ -120,43 +123,69 @@ class ResultsView:
         self._crumbs()
         question = (place.proposal, place.visit, place.seen("sample"), place.seen("protein"), place.seen("rule"))
         if question == self._asked_for and self._answer is not None:
-            self._table.set_state(table_state(place.listing))
-            if before.seen("per") != place.seen("per"):
-                self._prepare()
-            self._draw()
+            self._desk.pulse.watch(self._answer.visit_id)
+            self._still.then(self._where(), lambda: self._again(before.seen("per") != place.seen("per")))
             return
         self._asked_for, self._answer = question, None
+        self._desk.pulse.watch(None)
         self._head.set([b.heading(self._name(), 1), b.loading(3)])
         self._arrange([self._head])
         self._ask()
+
+    def _again(self, other: bool) -> None:
+        self._table.set_state(table_state(self._place.listing))
+        if other:
+            self._prepare()
+        self._draw()
+        if self._rows:
+            self._arrange(self._whole())
 
     def beat(self) -> None:
         """Results are read when the page is opened and by its button: they stand still under the brush."""
 
     def hide(self) -> None:
-        """Drop what is under way."""
+        """Drop what is under way; what was drawn comes back when it is known that it may."""
         self._reading.forget()
+        self._still.forget()
+        self.parts, self.spans = [self._head], [12]
 
-    def _ask(self) -> None:
+    def _where(self) -> Callable[[Reader], Where]:
+        """The question which collections are meant, that whoever may not see them is refused."""
         place = self._place
         wanted = Wanted(place.proposal or "", place.visit, None, "mx", view=dict(place.view))
-        rule = self._rule()
+        return lambda reader: where(reader, wanted)
+
+    def _ask(self) -> None:
+        place, of, rule = self._place, self._where(), self._rule()
 
         def question(reader: Reader) -> Answer:
-            found = results(reader, where(reader, wanted), rule)
-            return Answer(found, _about(found.rows, place))
+            meant = of(reader)
+            found = results(reader, meant, rule)
+            return Answer(found, _about(found.rows, place), meant.visit_id)
 
         self._reading.ask(question)
 
     def _tell(self, answer: Answer) -> None:
         self._answer = answer
+        self._still.known()
+        self._desk.pulse.watch(answer.visit_id)
         self._prepare()
         self._draw()
-        self._arrange([self._head, self._choices, self._scatter, self._actions, self._table])
+        self._arrange(self._whole())
+
+    def _gone(self, problem: Problem) -> None:
+        """The right is gone since the rows were read."""
+        self._answer, self._rows, self._selected = None, [], []
+        self._desk.pulse.watch(None)
+        self._scatter.points([])
+        self._fail(problem)
 
     def _fail(self, problem: Problem) -> None:
         self._head.set([b.heading(self._name(), 1), b.problem(problem.title, problem.text, problem.reference)])
         self._arrange([self._head])
+
+    def _whole(self) -> list[Viewable]:
+        return [self._head, self._choices, self._scatter, self._actions, self._table]
 
     def _arrange(self, parts: list[Viewable]) -> None:
         if parts != self.parts:
@@ -305,6 +334,9 @@ class ResultsView:
         self._draw()
 
     def _want(self, want: Want) -> None:
+        self._still.then(self._where(), lambda: self._send(want))
+
+    def _send(self, want: Want) -> None:
         found = sifted(self._rows, SPECS, asked(want))
         part = found[want.offset : want.offset + want.limit]
         done = want.offset + want.limit >= len(found)
