@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             or _WAITS in str(item.path)
         ):
             # Real browsers and servers on a machine that others use too: one more try, which the run tells of.
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=0 if os.environ.get("ISPYB_LENS_TEST_ONCE") else 1))
         for mark, reason in lacking.items():
             if reason and item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.skip(reason=reason))

@@ -131,6 +131,9 @@ class Collections:
                 rows = queries.changed(reader, visit, ids) if ids else []
                 if asked_then.plain:
                     return _News(None, [*queries.newer(reader, visit, newest)[:_NEWEST], *rows])
+                if asked_then.sort is None:
+                    top = queries.collections(reader, visit, asked_then, 0, _NEWEST).rows
+                    return _News(None, [*top, *rows], frozenset(row["id"] for row in top))
                 narrowed = Asked(filters=asked_then.filters, search=asked_then.search)
                 counted = queries.collections(reader, visit, narrowed, 0, 1).total if narrowed.narrowed else None
                 return _News(None, rows, total=queries.count(reader, visit) if counted is None else counted)
