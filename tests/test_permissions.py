@@ -15,7 +15,7 @@ from data import schema as s
 from data.core import permissions
 from data.errors import NotFound
 from data.reader import Reader
-from data.scope import GROUPS_VARIABLE, Rights, Scope, beamline_groups, scope_of
+from data.scope import GROUPS_VARIABLE, Rights, Scope, UnknownPerson, beamline_groups, scope_of
 
 
 @pytest.fixture(scope="module", params=DATABASES)
@@ -52,6 +52,13 @@ def test_a_permission_and_the_name_of_a_group_both_open_beamlines_and_duties(tin
 def test_names_are_compared_as_they_are_written(tiny: Facility, name: str) -> None:
     scope = scope_of(tiny.source, "staff", Rights(frozenset({name}), {name: ("I04",)}, frozenset({name})))
     assert (scope.beamlines, scope.everything, scope.administer) == (frozenset(), False, False)
+
+
+@pytest.mark.parametrize("login", ["álice", "alicè"])
+def test_a_login_that_differs_by_an_accent_is_nobodys_in_any_database(tiny: Facility, login: str) -> None:
+    with pytest.raises(UnknownPerson):
+        scope_of(tiny.source, login, Rights())
+    assert scope_of(tiny.source, "alice", Rights()).person_id is not None
 
 
 def _kept(facility: Facility, value: str | None) -> None:
