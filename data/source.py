@@ -108,6 +108,9 @@ class Source:
                 raise
             log.warning("database: %s", error.orig)
             raise Unavailable from error
+        except OverflowError:
+            # A number that no column can hold: no row has it.
+            return []
         except NoConnection as error:
             log.warning("all connections are busy: %s", error)
             raise Unavailable from error

@@ -436,3 +436,8 @@ def test_a_proposal_number_is_text_and_ten_is_not_one(tiny: Facility) -> None:
     assert proposals.proposal(admin, "mx10")["id"] == 4
     with pytest.raises(NotFound):
         proposals.proposal(admin, "mx01")
+
+
+def test_a_number_that_no_column_can_hold_is_absent(tiny: Facility) -> None:
+    with pytest.raises(NotFound):
+        collection.collection(tiny.reader("admin"), 10**30)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from browser.look import deep
-from browser.site import EM, MISSING, NEWEST, Site
+from browser.site import EM, MISSING, NEWEST, SSX, Site
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -23,6 +23,11 @@ PAGES = (
     "?visit=mx415-4",
     f"?collection={NEWEST}",
     f"?collection={NEWEST}&tab=image",
+    f"?collection={NEWEST}&tab=processing",
+    f"?collection={SSX}&tab=monitor",
+    "?visit=mx415-3&tab=results",
+    "?page=why&visit=mx415-3",
+    "?page=account",
     f"?collection={EM}",
     f"?collection={MISSING}",
 )

@@ -1,5 +1,6 @@
 """The monitor of a serial run, while the run is being taken."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -100,4 +101,4 @@ def test_an_alert_is_on_the_page_and_in_the_title(site: Site, run: SsxRun, opene
     expect(page.get_by_text("live", exact=True)).to_be_visible()
     run.step = lambda: []  # type: ignore[method-assign]
     expect(page.locator(".r-alerts")).to_contain_text("No frame for", timeout=20_000)
-    assert page.title().startswith("⚠")
+    expect(page).to_have_title(re.compile("^⚠ No frame for"))

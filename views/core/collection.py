@@ -182,8 +182,6 @@ class CollectionView:
             for words, to in (("‹ Earlier collection", before), ("Later collection ›", after))
             if to is not None
         ]
-        if technique.key == "ssx":
-            links.append(b.entry("Monitor of this run ›", link=desk.link(places.monitor(key))))
         detail = " · ".join(
             str(part)
             for part in (
@@ -230,13 +228,14 @@ class CollectionView:
         self._facts.set([b.heading("Parameters", 2), *technique.describe(row)])
 
     def _tabs(self, answer: Answer, technique: str) -> list[Block]:
-        if technique != "mx":
-            return []
         key, link, count = answer.collection["id"], self._desk.link, len(answer.processings)
-        tabs = [
-            b.tab("collection", "Collection", link(places.collection(key)), None, True),
-            b.tab("processing", "Processing", link(places.processing(key)), count),
-        ]
+        others = {
+            "mx": b.tab("processing", "Processing", link(places.processing(key)), count),
+            "ssx": b.tab("monitor", "Monitor", link(places.monitor(key))),
+        }
+        if technique not in others:
+            return []
+        tabs = [b.tab("collection", "Collection", link(places.collection(key)), None, True), others[technique]]
         return [b.tabs(tabs, "Views of the collection")]
 
     def _crumbs(self, row: Row) -> None:

@@ -22,6 +22,7 @@ COLUMNS = (
         title="Number of the collection in ISPyB",
     ),
     Column("start", "Time", kind="time", filter="text", width=156, title="Start"),
+    Column("monitor", "Monitor", kind="link", width=92, sortable=False, filter="none", title="The run along time"),
     Column("sample", "Sample", width=120),
     Column("protein", "Protein", width=90, title="Acronym"),
     Column("experiment", "Experiment", width=130, title="Name that the beamline gave"),
@@ -131,6 +132,10 @@ def draw(desk: Desk, row: Row) -> Row:
         "_link": link,
         "key": key,
         "id": {"text": str(key), "link": link},
+        "monitor": {
+            "text": "Live" if row.get("status") == "running" else "Monitor",
+            "link": desk.link(places.monitor(key)),
+        },
         "status": status_badge(row.get("status"), row.get("run_status")),
         "programs_ok": processing_badges(row),
         "best_space_group": space_group(row.get("best_space_group")) if row.get("best_space_group") else None,

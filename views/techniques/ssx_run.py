@@ -172,8 +172,10 @@ class RunView:
         what, desk = watched.about, self._desk
         content = {
             "state": "shown",
-            "title": f"Run {what.collection_id}",
-            "detail": " · ".join(part for part in (what.visit, what.beamline, what.prefix, what.chip) if part),
+            "title": f"{what.prefix or what.collection_id} · monitor",
+            "detail": " · ".join(
+                part for part in (what.visit, what.beamline, f"collection {what.collection_id}", what.chip) if part
+            ),
             "head": numbers.head(watched, time.time(), self._target),
             "line": self._line(watched),
             "slow": numbers.slow(watched),

@@ -6,10 +6,13 @@ const {chipMap} = await import(`./run_chip.js${new URL(import.meta.url).search}`
 
 const QUEUES = {newest: "Newest hits", best: "Best resolution", unindexed: "Strong, not indexed", random: "Random hits"}
 const NEEDS = {cc_half: "CC½", completeness: "Completeness", multiplicity: "Multiplicity"}
+const NAMES = {hit: "Hit rate", indexed: "Indexed"}
+const WANTED = [1, 1, 100, 1] // what a field of the target counts in
 const WATCHED = [
   ["Hit rate changes by", "%", 100], ["No frame for", "s", 1], ["Frames with ice above", "%", 100],
   ["Saturated frames above", "%", 100], ["Cell volume drifts by", "%", 100],
 ]
+const clock = (t) => new Date(t * 1000).toLocaleTimeString("en-GB", {hour12: false})
 const percent = (share) => number(100 * share, share < 0.0995 ? 2 : 1)
 const duration = (s) => (s < 90 ? `${Math.round(s)} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${number(s / 3600, 1)} h`)
 
@@ -27,8 +30,8 @@ export function render(given) {
 
   const tiles = {}
   const tile = (key, label) => {
-    const [value, detail] = [h("div.r-value", {}, "–"), h("div.r-detail", {}, "")]
-    tiles[key] = {value, detail, box: h("div.r-tile", {role: "group", "aria-label": label}, h("div.r-label", {}, label), value, detail)}
+    const [value, detail, name] = [h("div.r-value", {}, "–"), h("div.r-detail", {}, ""), h("div.r-label", {}, label)]
+    tiles[key] = {value, detail, name, box: h("div.r-tile", {role: "group", "aria-label": label}, name, value, detail)}
     return tiles[key].box
   }
   const title = h("h1.r-title")
@@ -45,7 +48,7 @@ export function render(given) {
   const types = h("div.r-types")
   const queues = h("div.r-queues")
   const sources = h("ul.r-sources")
-  const targetForm = form(["Resolution|Å", "CC½|", "Completeness|", "Multiplicity|"], () => tell({type: "target", text: fields(targetForm)}))
+  const targetForm = form(["Resolution|Å", "CC½|", "Completeness|%", "Multiplicity|"], () => tell({type: "target", text: fields(targetForm, WANTED)}))
   const needs = h("ul.r-needs")
   const rulesForm = form(WATCHED.map(([label, unit]) => `${label}|${unit}`), () => tell({type: "rules", rules: fields(rulesForm, WATCHED.map((w) => w[2]))}))
   const ask = h("button.plain", {type: "button", onclick: async () => { await Notification.requestPermission(); allow() }}, "Notify me in this browser")
@@ -61,13 +64,13 @@ export function render(given) {
       h("div.r-pair", {}, h("section.card.r-target", {}, h("h2", {}, "Target"), targetForm, needs), laser)), chip.element),
     h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Cells"), cellHead, clear, h("span.gap"), types), histograms),
     h("section.card", {}, h("h2", {}, "Frames"), queues),
-    h("div.r-foot", {}, h("section.card", {}, h("h2", {}, "Alerts"), alerts, h("details.r-rules", {}, h("summary", {}, "When to call"), rulesForm, ask)),
+    h("div.r-foot", {}, h("section.card", {}, h("h2", {}, "Alerts"), alerts, h("details.r-rules", {}, h("summary", {}, "Set the alerts"), rulesForm, ask)),
       h("section.card", {}, h("h2", {}, "Sources"), sources))))
 
   function form(labels, send) {
     const inputs = labels.map((text) => {
       const [label, unit] = text.split("|")
-      return h("label", {}, h("span.quiet", {}, label), h("input", {type: "text", inputmode: "decimal", size: 6}), unit && h("span.unit", {}, unit))
+      return h("label", {}, h("span.quiet", {}, label), h("input", {type: "text", inputmode: "decimal", size: 6}), h("span.unit", {}, unit ?? ""))
     })
     return h("form.r-form", {onsubmit: (event) => { event.preventDefault(); send() }, onchange: send}, inputs)
   }
@@ -78,7 +81,7 @@ export function render(given) {
   const fill = (from, texts, scales) => [...from.querySelectorAll("input")].forEach((input, i) => {
     if (input !== (el.getRootNode().activeElement ?? document.activeElement)) input.value = texts[i] ? String(Number((Number(texts[i]) * (scales?.[i] ?? 1)).toPrecision(6))) : ""
   })
-  const setTarget = () => fill(targetForm, (now.target ?? "").split(","))
+  const setTarget = () => fill(targetForm, (now.target ?? "").split(","), WANTED)
   const setRules = () => fill(rulesForm, now.rules ?? [], WATCHED.map((w) => w[2]))
 
   function begin(fresh) {
@@ -93,6 +96,8 @@ export function render(given) {
     slow()
     said()
     draw()
+    const newest = now.alerts?.[0] // told while the page was still being drawn
+    if (newest && now.head && now.head.at - newest.time < 60) call(newest)
   }
   function tick({head: fresh, line, more, slow: later, alerts: found}) {
     if (fresh) now.head = fresh
@@ -120,6 +125,7 @@ export function render(given) {
   function rate(key, of) {
     const {value, detail: small} = tiles[key]
     const [recent, whole] = [now.head.recent[of], now.head.whole[of]]
+    tiles[key].name.textContent = `${NAMES[key]}, ${now.head.ended ? "whole run" : "last 10 s"}`
     const stated = now.stated?.[of]
     if (!recent && !whole && stated != null) {
       value.replaceChildren(percent(stated), h("span.unit", {}, " %"))
@@ -129,7 +135,7 @@ export function render(given) {
     const first = now.head.ended ? whole : recent
     value.replaceChildren(first ? percent(first[0]) : "–", first ? h("span.unit", {}, " %") : "")
     const span = (r) => `${percent(r[1])}–${percent(r[2])} %`
-    small.textContent = !whole ? "not told by any source" : now.head.ended || !recent ? `95 %: ${span(whole)}` : `95 %: ${span(recent)} · run ${percent(whole[0])} %`
+    small.textContent = !whole ? "not told by any source" : now.head.ended || !recent ? `95 %: ${span(whole)}` : `95 %: ${span(recent)}, run ${percent(whole[0])} %`
   }
   function head() {
     const it = now.head
@@ -157,11 +163,11 @@ export function render(given) {
   function age() {
     const newest = now.head?.newest
     const old = newest == null ? null : Math.max(0, Date.now() / 1000 - offset - newest)
-    tiles.age.value.replaceChildren(old == null ? "–" : now.head.ended ? new Date(newest * 1000).toLocaleTimeString() : number(old, old < 10 ? 1 : 0), old == null || now.head.ended ? "" : h("span.unit", {}, " s ago"))
-    tiles.age.detail.textContent = now.head?.ended ? "the run has ended" : old == null ? "no frame yet" : new Date(newest * 1000).toLocaleTimeString()
+    tiles.age.value.replaceChildren(old == null ? "–" : now.head.ended ? clock(newest) : number(old, old < 10 ? 1 : 0), old == null || now.head.ended ? "" : h("span.unit", {}, " s ago"))
+    tiles.age.detail.textContent = now.head?.ended ? "the run has ended" : old == null ? "no frame yet" : clock(newest)
     tiles.age.box.classList.toggle("r-late", !now.head?.ended && old != null && old > 10)
   }
-  const clock = setInterval(age, 500)
+  const ageing = setInterval(() => { age(); warn() }, 500)
 
   function slow() {
     const it = now.slow
@@ -171,17 +177,27 @@ export function render(given) {
     laser.hidden = !it.pump
     if (it.pump) {
       const row = (label, on, off, diff) => h("tr", {}, h("th", {}, label), h("td", {}, on ? `${percent(on[0])} %` : "–"), h("td", {}, off ? `${percent(off[0])} %` : "–"),
-        h("td", {}, diff ? [`${diff[0] < 0 ? "−" : "+"}${percent(Math.abs(diff[0]))} %`, h("span.quiet", {}, ` (${number(100 * diff[1], 2)} to ${number(100 * diff[2], 2)})`), diff[1] > 0 || diff[2] < 0 ? h("span.badge.tone-warn", {}, "real") : ""] : "–"))
-      laser.replaceChildren(h("h2", {}, "Laser"), h("table", {}, h("thead", {}, h("tr", {}, h("th", {}), h("th", {}, "on"), h("th", {}, "off"), h("th", {}, "on − off, 95 %"))),
+        h("td", {}, diff ? [`${diff[0] < 0 ? "−" : "+"}${percent(Math.abs(diff[0]))}`, h("span.quiet", {}, ` (${number(100 * diff[1], 2)} to ${number(100 * diff[2], 2)}) `), diff[1] > 0 || diff[2] < 0 ? h("span.badge.tone-warn", {title: "The 95 % interval leaves out zero"}, "differs") : ""] : "–"))
+      laser.replaceChildren(h("h2", {}, "Laser"), h("table", {}, h("thead", {}, h("tr", {}, h("th", {}), h("th", {}, "on"), h("th", {}, "off"), h("th", {}, "on − off, percentage points, 95 %"))),
         h("tbody", {}, row("Hits", it.pump.on.hit, it.pump.off.hit, it.pump.hit), row("Indexed", it.pump.on.indexed, it.pump.off.indexed, it.pump.indexed))))
     }
     chip.show(it.chip ? now.chip : null, it.chip, now.frames)
     queues.replaceChildren(...Object.entries(QUEUES).map(([key, label]) => {
       const list = it.queues[key] ?? []
-      return h("div", {}, h("div.label", {}, label), h("div.r-strip", {}, list.length ? list.slice(0, 6).map((image) => link("a.r-frame", `${now.frames}&image=${image}`, {"aria-label": `Image ${image}`},
-        picture({src: `${now.small}${image}`, alt: `Image ${image}`, missing: "no file"}), h("span", {}, number(image, 0)))) : h("span.none", {}, "none yet")))
+      return h("div", {}, h("div.label", {}, label), h("div.r-strip", {}, list.length ? list.slice(0, 6).map(frame) : h("span.none", {}, "none yet")))
     }))
     sources.replaceChildren(...it.sources.map(([name, count, trouble]) => h("li", {}, name, h("span.quiet", {}, ` · ${number(count, 0)} frames`), trouble ? h("span.badge.tone-warn", {}, trouble) : "")))
+  }
+  const drawn = new Map() // a picture that is there, or known to be missing, is not asked for again
+  function frame(image) {
+    if (!drawn.has(image)) {
+      drawn.set(image, picture({src: `${now.small}${image}`, alt: `Image ${image}`, missing: "no file"}))
+      if (drawn.size > 200) drawn.delete(drawn.keys().next().value)
+    }
+    const box = h("span.r-picture", {}, drawn.get(image))
+    // What stands for a picture that does not load takes its place in the box: keep that.
+    new MutationObserver(() => { if (box.firstElementChild) drawn.set(image, box.firstElementChild) }).observe(box, {childList: true})
+    return link("a.r-frame", `${now.frames}&image=${image}`, {"aria-label": `Image ${image}`}, box, h("span", {}, number(image, 0)))
   }
   function cells(it, chosen) {
     clear.hidden = !chosen || !brushed
@@ -193,20 +209,30 @@ export function render(given) {
   }
   function said() {
     const list = now.alerts ?? []
-    alerts.replaceChildren(...(list.length ? list.map((alert) => h("li", {}, h("time.quiet", {}, new Date(alert.time * 1000).toLocaleTimeString()), " ", alert.frames ? link("a", `${now.frames}&image=${alert.frames[1]}`, {}, alert.text) : alert.text))
-      : [h("li.none", {}, "Nothing to tell.")]))
+    alerts.replaceChildren(...(list.length ? list.map((alert) => h("li", {}, h("time.quiet", {}, clock(alert.time)), " ", alert.frames ? link("a", `${now.frames}&image=${alert.frames[1]}`, {}, alert.text) : alert.text))
+      : [h("li.none", {}, "No alert so far.")]))
   }
-  const plain = document.title
+  let plain = null
+  let warning = null // stands in the title until somebody touches the page
+  function warn() {
+    if (!warning || document.title === warning) return
+    if (!document.title.startsWith("⚠")) plain = document.title
+    document.title = warning
+  }
   function call(alert) {
-    document.title = `⚠ ${alert.text}`
+    warning = `⚠ ${alert.text}`
+    warn()
     if ("Notification" in window && Notification.permission === "granted") new Notification(now.title, {body: alert.text, tag: alert.kind})
   }
-  const calm = () => { if (document.title.startsWith("⚠")) document.title = plain }
+  const calm = () => {
+    warning = null
+    if (plain && document.title.startsWith("⚠")) document.title = plain
+  }
   addEventListener("pointerdown", calm)
   const watcher = new ResizeObserver(() => draw())
   watcher.observe(plot.element)
   gone(() => {
-    clearInterval(clock)
+    clearInterval(ageing)
     removeEventListener("pointerdown", calm)
     watcher.disconnect()
     chip.stop()

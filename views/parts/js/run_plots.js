@@ -12,7 +12,7 @@ const KINDS = {
   volume: {label: "Cell volume", unit: "Å³", means: [["Mean volume", VOLUME, CELLS, "#c1667a"]]},
   frames: {label: "Frames/s", unit: "1/s", counts: [["Frames", FRAMES, "#8a93a1"]]},
 }
-const EDGE = {left: 52, right: 14, top: 10, bottom: 30}
+const EDGE = {left: 52, right: 26, top: 10, bottom: 30}
 
 /** Wilson's 95 % interval of k in n, n lessened by the dispersion. */
 export function wilson(k, n, dispersion = 1) {
@@ -59,7 +59,7 @@ function clockTicks(from, to, wanted) {
   for (let t = Math.ceil((from - shift) / step) * step + shift; t <= to; t += step) made.push(t)
   return {made, seconds: step < 60}
 }
-const clockOf = (t, seconds) => new Date(t * 1000).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit", ...(seconds ? {second: "2-digit"} : {})})
+const clockOf = (t, seconds) => new Date(t * 1000).toLocaleTimeString("en-GB", {hour12: false, hour: "2-digit", minute: "2-digit", ...(seconds ? {second: "2-digit"} : {})})
 
 /** The plot along time: `draw(line, head, kind)`. */
 export function rates(choose) {
