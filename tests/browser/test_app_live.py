@@ -107,8 +107,10 @@ def test_back_leads_to_where_one_was_in_the_list(site: Site, opened: Open) -> No
         if page.evaluate("history.state?.lists?.['MX collections']") == 60 * 36:
             break
         page.wait_for_timeout(100)
-    looked = page.locator(".t-body [aria-rowindex='65'] a").first
-    number = page.locator(".t-body [aria-rowindex='65']").get_attribute("data-key")
+    place = page.locator(".t-body [aria-rowindex='65'][data-key]")
+    expect(place).to_be_visible()  # until its rows have come, a place is empty
+    looked = place.locator("a").first
+    number = place.get_attribute("data-key")
     looked.click() if looked.count() else page.locator(".t-body [aria-rowindex='65']").dblclick()
     expect(page.get_by_role("heading", name="Parameters")).to_be_visible()
     page.go_back()
