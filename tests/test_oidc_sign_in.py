@@ -1,6 +1,7 @@
 """Signing in by a provider that tells the truth, and what a stranger may try meanwhile."""
 
 import hashlib
+import logging
 import re
 import threading
 import time
@@ -211,6 +212,8 @@ def test_coming_back_gives_a_new_login_session_and_ends_the_old_one(oidc: OidcSi
 
 
 def test_no_answer_holds_the_codes_in_the_log(oidc: OidcSite, caplog: pytest.LogCaptureFixture) -> None:
+    # The scheduler of stacks, once imported, silences Tornado.
+    caplog.set_level(logging.INFO, logger="tornado.access")
     oidc.liar.lie = "aud of another"
     browser = oidc.browser()
     back = oidc.there(browser, oidc.leave(browser))
