@@ -107,6 +107,7 @@ def test_back_leads_to_where_one_was_in_the_list(site: Site, opened: Open) -> No
         if page.evaluate("history.state?.lists?.['MX collections']") == 60 * 36:
             break
         page.wait_for_timeout(100)
+    expect(page.locator("[role=grid][aria-busy=false]")).to_have_count(1)
     place = page.locator(".t-body [aria-rowindex='65'][data-key]")
     expect(place).to_be_visible()  # until its rows have come, a place is empty
     looked = place.locator("a").first
@@ -115,6 +116,10 @@ def test_back_leads_to_where_one_was_in_the_list(site: Site, opened: Open) -> No
     expect(page.get_by_role("heading", name="Parameters")).to_be_visible()
     page.go_back()
     expect(row(page, number)).to_be_in_viewport(timeout=10_000)
+    for _ in range(100):
+        if grid.evaluate("grid => grid.scrollTop") == 60 * 36:
+            break
+        page.wait_for_timeout(100)
     assert grid.evaluate("grid => grid.scrollTop") == 60 * 36
 
 
