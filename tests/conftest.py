@@ -72,8 +72,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             or set(Path(str(item.path)).parts) & _PROCESSES
             or _WAITS in str(item.path)
         ):
-            # Real browsers and servers on a machine that others use too: one more try, which the run tells of.
-            item.add_marker(pytest.mark.flaky(reruns=0 if os.environ.get("ISPYB_LENS_TEST_ONCE") else 1))
+            # Real browsers and servers on a machine that others use too: up to two more tries, which the run tells of.
+            item.add_marker(pytest.mark.flaky(reruns=0 if os.environ.get("ISPYB_LENS_TEST_ONCE") else 2))
         for mark, reason in lacking.items():
             if reason and item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.skip(reason=reason))
@@ -87,7 +87,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     )
     again = sorted({report.nodeid for report in terminalreporter.stats.get("rerun", [])})
     if again:
-        terminalreporter.section("needed a second try")
+        terminalreporter.section("needed another try")
         for name in again:
             terminalreporter.line(name)
     terminalreporter.section("not tested here")
