@@ -89,9 +89,12 @@ def test_pages_say_that_the_database_is_away_and_recover_by_themselves(wired: tu
     wire.cut()
     for page in (listed, shown):
         page.heard.allowed.append("status of 503")  # type: ignore[attr-defined]
+    home = opened(site)
+    # A page takes links once it stands, with whatever it has to say.
+    expect(home.get_by_text(away).first).to_be_visible()
     links = {
         f"?collection={NEWEST - 3}": shown,
-        "?proposal=mx415": opened(site),
+        "?proposal=mx415": home,
         "?page=proposals": opened(site, None),
         "?visit=mx415-4": opened(site, None),
     }
