@@ -99,6 +99,10 @@ class BrowserPulse:
         """The collections that changed after the version ``since``; None where any may have."""
         return self._watch.changed(since) if self._watch is not None else None
 
+    def steps(self, since: int) -> dict[int, frozenset[int]] | None:
+        """The same by version, in order; None where any may have."""
+        return self._watch.steps(since) if self._watch is not None else None
+
     def begun(self) -> int:
         """A number that grows when a collection begins in the watched visit."""
         return self._watch.begun if self._watch is not None else 0

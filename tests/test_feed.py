@@ -182,6 +182,11 @@ def test_the_collections_that_changed_are_named_and_no_others(facility: Facility
         moved()
         assert watch.changed(since) == {first, second, third}
         assert watch.changed(watch.version) == frozenset()
+        steps = watch.steps(since)
+        assert steps is not None
+        assert list(steps.values()) == [{second}, {third}, {first}]
+        assert list(steps) == sorted(steps)
+        assert watch.steps(watch.version) == {}
 
 
 def test_a_collection_that_begins_is_told_with_its_row(facility: Facility, feed: Feed, moved: Moved) -> None:

@@ -1,8 +1,10 @@
 """One answer for everybody who watches the same visit."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
@@ -110,3 +112,35 @@ def test_an_answer_about_a_visit_that_nobody_watches_is_not_kept(source: Source)
     shared = Shared()
     assert shared.answer(Reader(source, ALICE), 1, 0, "list", lambda _: "old") == "old"
     assert shared.answer(Reader(source, ALICE), 1, 0, "list", lambda _: "new") == "new"
+
+
+def test_who_comes_late_to_some_steps_takes_what_others_read_of_them(source: Source) -> None:
+    shared, asked = Shared(), []
+
+    def ask(_: Reader, ids: Sequence[int]) -> list[dict[str, Any]]:
+        asked.append(tuple(ids))
+        return [{"id": key, "turn": len(asked)} for key in ids]
+
+    alice, bob = Reader(source, ALICE), Reader(source, BOB)
+    first, second, third = {5: frozenset({1, 2})}, {6: frozenset({2, 3})}, {7: frozenset({4})}
+    shared.rows(alice, 1, first, "list", ask)
+    assert shared.rows(alice, 1, second, "list", ask) == [{"id": 3, "turn": 2}, {"id": 2, "turn": 2}]
+    late = shared.rows(bob, 1, first | second | third, "list", ask)
+    assert asked == [(2, 1), (3, 2), (4,)]
+    assert [(row["id"], row["turn"]) for row in late] == [(4, 3), (3, 2), (2, 2), (1, 1)], "the latest reading counts"
+    with pytest.raises(NotFound):
+        shared.rows(Reader(source, NOBODY), 1, first, "list", ask)
+
+
+def test_steps_that_could_not_be_read_are_read_again(source: Source) -> None:
+    shared, turns = Shared(), iter((1, 2))
+
+    def ask(_: Reader, ids: Sequence[int]) -> list[dict[str, Any]]:
+        if next(turns) == 1:
+            raise ValueError("once")
+        return [{"id": key} for key in ids]
+
+    steps = {5: frozenset({1}), 6: frozenset({2})}
+    with pytest.raises(ValueError, match="once"):
+        shared.rows(Reader(source, ALICE), 1, steps, "list", ask)
+    assert shared.rows(Reader(source, BOB), 1, steps, "list", ask) == [{"id": 2}, {"id": 1}]

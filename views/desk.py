@@ -30,6 +30,9 @@ class Pulse(Protocol):
     def changed(self, since: int) -> frozenset[int] | None:
         """The collections that changed after the version ``since``; None where any may have."""
 
+    def steps(self, since: int) -> dict[int, frozenset[int]] | None:
+        """The same by version, in order; None where any may have."""
+
     def begun(self) -> int:
         """A number that grows when a collection begins in the watched visit."""
 

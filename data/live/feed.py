@@ -57,6 +57,10 @@ class Watch:
         """The collections that changed after the version ``since``; None where any may have."""
         return self._feed.changed(self.visit_id, since)
 
+    def steps(self, since: int) -> dict[int, frozenset[int]] | None:
+        """The same by version, in order: what each step from one version to the next changed."""
+        return self._feed.steps(self.visit_id, since)
+
     def started(self, since: int) -> list[Started]:
         """The collections that began after ``since``, the latest 100 of them, in order."""
         return self._feed.started(self.visit_id, since)
@@ -120,17 +124,22 @@ class Feed:
 
     def changed(self, visit_id: int | None, since: int) -> frozenset[int] | None:
         """The collections that changed after the version ``since``; None where any may have."""
+        steps = self.steps(visit_id, since)
+        return None if steps is None else frozenset().union(*steps.values())
+
+    def steps(self, visit_id: int | None, since: int) -> dict[int, frozenset[int]] | None:
+        """Each version after ``since`` and the collections that changed with it; None where any may have."""
         with self._lock:
             held = self._visits.get(visit_id)
             if held is None or since < held.oldest:
                 return None
-            found: set[int] = set()
+            found: dict[int, frozenset[int]] = {}
             for version, ids in held.changes:
                 if version > since:
                     if ids is None:
                         return None
-                    found |= ids
-            return frozenset(found)
+                    found[version] = ids
+            return found
 
     def started(self, visit_id: int | None, since: int) -> list[Started]:
         """The collections that began after ``since``, the latest 100 of them, in order."""

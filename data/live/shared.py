@@ -8,7 +8,7 @@ one version of the visit, and concurrent questions for them wait for the first.
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar, cast
 
@@ -19,6 +19,7 @@ from data.reader import Reader
 from data.schema import Visit
 
 T = TypeVar("T")
+Row = dict[str, Any]
 
 _RIGHT_SECONDS = 60.0
 
@@ -40,6 +41,51 @@ class Shared:
             return ask(reader)
         future, mine = self._place(self._answers, (visit_id, key), version)
         return cast(T, self._settle(future, mine, lambda: ask(reader), self._answers, (visit_id, key)))
+
+    def rows(
+        self,
+        reader: Reader,
+        visit_id: int,
+        steps: Mapping[int, frozenset[int]],
+        key: Hashable,
+        ask: Callable[[Reader, Sequence[int]], Sequence[Row]],
+    ) -> list[Row]:
+        """The rows that changed with these versions of the visit, each with its ``id``, as they are now or were later.
+
+        ``ask`` reads the rows of some ids; what another viewer has read of a step is taken from there, so that a viewer
+        who comes late to some of them asks for none of them again. Raises NotFound where the visit is not visible.
+        """
+        if not self._sees(reader, visit_id):
+            raise NotFound("This visit")
+        mine: list[tuple[Hashable, Future[Any], frozenset[int]]] = []
+        theirs: list[Future[Any]] = []
+        for version, ids in steps.items():
+            place = (visit_id, key, version)
+            future, new = self._place(self._answers, place, version)
+            if new:
+                mine.append((place, future, ids))
+            else:
+                theirs.append(future)
+        read: list[tuple[float, Sequence[Row]]] = []
+        # What others wait for comes first: nobody waits for somebody who waits.
+        if mine:
+            began = time.monotonic()
+            try:
+                found = ask(reader, sorted(frozenset().union(*(ids for *_, ids in mine)), reverse=True))
+            except BaseException as error:
+                with self._lock:
+                    for held, future, _ in mine:
+                        if held in self._answers and self._answers[held][1] is future:
+                            del self._answers[held]
+                for _, future, _ in mine:
+                    future.set_exception(error)
+                raise
+            for _, future, ids in mine:
+                future.set_result((began, [row for row in found if row["id"] in ids]))
+            read.append((began, found))
+        read += [future.result() for future in theirs]
+        latest = {row["id"]: row for _, rows in sorted(read, key=lambda one: one[0]) for row in rows}
+        return [latest[key] for key in sorted(latest, reverse=True)]
 
     def _sees(self, reader: Reader, visit_id: int) -> bool:
         key = (reader.scope, visit_id)

@@ -1,6 +1,6 @@
 """The collections of a visit as a list that pages, sorts, filters, selects and follows what happens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from data.lists import Asked, Page
@@ -23,6 +23,7 @@ class _News:
     """What a beat read: rows as they are now, and which of the rows that are not shown a narrowed list holds."""
 
     asked_for: frozenset[int] | None
+    """The versions whose changes were read; None: everything."""
     rows: list[Row]
     fits: frozenset[int] = frozenset()
     total: int | None = None
@@ -72,7 +73,8 @@ class Collections:
         self._answered = False  # the first page of this one is there; nothing is new compared with nothing
         self._done = False  # no row comes after those loaded
         self._seen = self._heard = 0  # up to where the pulse's changes and beginnings have been taken in
-        self._due: set[int] | None = set()  # changed, and not read since; None: any may have
+        # Versions, each with what changed and was not read since; None: any may have.
+        self._due: dict[int, frozenset[int]] | None = {}
         self._born: set[int] = set()  # began since the list was asked for
         self._offered: set[int] = set()  # new, and waiting for the list to be asked again
         self._more = 0  # and so many of which only the number is known
@@ -113,8 +115,9 @@ class Collections:
         version, seen = pulse.version(), self._seen
         if version == seen:
             return
-        changed, self._seen = pulse.changed(seen), version
-        self._due = None if changed is None or self._due is None else self._due | changed
+        steps, self._seen = pulse.steps(seen), version
+        some = None if steps is None else {step: ids for step, ids in steps.items() if ids}
+        self._due = None if some is None or self._due is None else self._due | some
         if self._due is None or self._due:
             self._beat.ask(self._question(visit, version))
 
@@ -125,12 +128,12 @@ class Collections:
 
         if self._due is None:
             ids = tuple(sorted(loaded, reverse=True)[:_REREAD])
-            newest = ids[0] if ids else 0
+            highest = ids[0] if ids else 0
 
             def all_of_it(reader: Reader) -> _News:
                 rows = queries.changed(reader, visit, ids) if ids else []
                 if asked_then.plain:
-                    return _News(None, [*queries.newer(reader, visit, newest)[:_NEWEST], *rows])
+                    return _News(None, [*queries.newer(reader, visit, highest)[:_NEWEST], *rows])
                 if asked_then.sort is None:
                     top = queries.collections(reader, visit, asked_then, 0, _NEWEST).rows
                     return _News(None, [*top, *rows], frozenset(row["id"] for row in top))
@@ -140,10 +143,14 @@ class Collections:
 
             return lambda reader: shared.answer(reader, visit, version, (key, asked_then, ids), all_of_it)
 
-        due = tuple(sorted(self._due, reverse=True)[:_REREAD])
+        due = dict(self._due)
+
+        def changed(reader: Reader, ids: Sequence[int]) -> list[Row]:
+            parts = (ids[first : first + _REREAD] for first in range(0, len(ids), _REREAD))
+            return [row for part in parts for row in queries.changed(reader, visit, part)]
 
         def question(reader: Reader) -> _News:
-            rows = shared.answer(reader, visit, version, (key, due), lambda reader: queries.changed(reader, visit, due))
+            rows = shared.rows(reader, visit, due, key, changed)
             others = tuple(row["id"] for row in rows if row["id"] not in loaded) if asked_then.narrowed else ()
             fits = (
                 shared.answer(
@@ -166,7 +173,7 @@ class Collections:
         self._listing += 1
         self._loaded, self._answered, self._done = [], False, False
         self._seen, self._heard = self._desk.pulse.version(), self._desk.pulse.begun()
-        self._due, self._born, self._offered, self._more = set(), set(), set(), 0
+        self._due, self._born, self._offered, self._more = {}, set(), set(), 0
 
     def _greet(self, rows: list[Row]) -> None:
         """Collections that have just begun."""
@@ -176,9 +183,9 @@ class Collections:
 
     def _news(self, news: _News) -> None:
         if news.asked_for is None:
-            self._due = set()
+            self._due = {}
         elif self._due is not None:
-            self._due -= news.asked_for
+            self._due = {version: ids for version, ids in self._due.items() if version not in news.asked_for}
         known = set(self._loaded)
         changed = [row for row in news.rows if row["id"] in known]
         if changed:
