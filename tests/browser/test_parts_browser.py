@@ -143,6 +143,22 @@ def test_columns_are_chosen_by_key_and_cards_show_the_same_rows(page: Page) -> N
     assert selected(page) == ["23999"]
 
 
+def test_cards_are_ordered_and_filtered_as_the_table_is(page: Page) -> None:
+    the_list(page)
+    page.get_by_role("button", name="Show as cards").click()
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_label("Filter Prefix").press_sequentially("_7_")
+    expect(page.locator(".t-card").first).to_contain_text("_7_")
+    expect(page.locator(".t-card", has_not_text="_7_")).to_have_count(0)
+    expect(page.get_by_label("Filter Prefix")).to_be_focused()
+    page.get_by_label("Sort by").select_option(label="Resolution")
+    page.get_by_role("button", name="Sort descending").click()
+    expect(page.get_by_role("button", name="Sort ascending")).to_be_focused()
+    page.get_by_role("button", name="Show as table").click()
+    expect(page.get_by_role("columnheader", name="Resolution")).to_have_attribute("aria-sort", "descending")
+    expect(page.get_by_label("Filter Prefix")).to_have_value("_7_")
+
+
 def test_a_new_row_appears_at_the_top_only_when_the_top_is_looked_at(page: Page) -> None:
     grid = the_list(page)
     start = page.get_by_role("button", name="Start a collection")

@@ -50,24 +50,38 @@ function step(event) {
 
 /** The row of filters. `changed(key, text)` is called a moment after typing. */
 export function filters(columns, state, changed) {
-  return h("div.t-row.t-filters", {role: "row"}, columns.map((column) => {
-    if (column.filter === "none") return h("div.t-cell", {role: "gridcell"})
-    const value = state.filters?.[column.key] ?? ""
-    const name = `Filter ${column.label}`
-    if (column.filter === "choice") return h("div.t-cell", {role: "gridcell"}, h("select", {"aria-label": name, onchange: (e) => changed(column.key, e.target.value)},
-      h("option", {value: ""}, "All"), (column.choices ?? []).map((choice) => h("option", {value: choice, selected: choice === value}, choice))))
-    const send = later((text) => changed(column.key, text), 300)
-    const numeric = column.filter === "number"
-    const input = h("input", {type: "text", "aria-label": name, placeholder: numeric ? ">2  1.5-2" : "contains", maxlength: "200", spellcheck: "false", autocomplete: "off", "data-key": column.key,
-      title: numeric ? "A number, >2, <=1.8 or 1.5-2" : null, onkeydown: (e) => e.stopPropagation(),
-      oninput: (e) => {
-        const bad = numeric && e.target.value.trim() !== "" && !RANGE.test(e.target.value)
-        e.target.setAttribute("aria-invalid", String(bad))
-        if (!bad) send(e.target.value)
-      }})
-    input.value = value
-    return h("div.t-cell", {role: "gridcell"}, input)
-  }))
+  return h("div.t-row.t-filters", {role: "row"}, columns.map((column) => h("div.t-cell", {role: "gridcell"}, filterOf(column, state, changed))))
+}
+function filterOf(column, state, changed) {
+  if (column.filter === "none") return null
+  const value = state.filters?.[column.key] ?? ""
+  const name = `Filter ${column.label}`
+  if (column.filter === "choice") return h("select", {"aria-label": name, "data-key": column.key, onchange: (e) => changed(column.key, e.target.value)},
+    h("option", {value: ""}, "All"), (column.choices ?? []).map((choice) => h("option", {value: choice, selected: choice === value}, choice)))
+  const send = later((text) => changed(column.key, text), 300)
+  const numeric = column.filter === "number"
+  const input = h("input", {type: "text", "aria-label": name, placeholder: numeric ? ">2  1.5-2" : "contains", maxlength: "200", spellcheck: "false", autocomplete: "off", "data-key": column.key,
+    title: numeric ? "A number, >2, <=1.8 or 1.5-2" : null, onkeydown: (e) => e.stopPropagation(),
+    oninput: (e) => {
+      const bad = numeric && e.target.value.trim() !== "" && !RANGE.test(e.target.value)
+      e.target.setAttribute("aria-invalid", String(bad))
+      if (!bad) send(e.target.value)
+    }})
+  input.value = value
+  return input
+}
+
+/** What the header and the row of filters do for a table, for cards: the order, and the filters with their names. */
+export function panel(columns, all, state, sort, changed) {
+  const sortable = all.filter((column) => column.sortable)
+  const order = h("select", {"aria-label": "Sort by", "data-key": ":sort", onchange: (e) => sort(e.target.value || null, state.descending)},
+    h("option", {value: ""}, "Newest first"), sortable.map((column) => h("option", {value: column.key, selected: column.key === state.sort}, column.label)))
+  const way = state.sort && h("button.plain", {type: "button", "data-key": ":way", "aria-label": state.descending ? "Sort ascending" : "Sort descending", title: state.descending ? "Descending" : "Ascending",
+    onclick: () => sort(state.sort, !state.descending)}, icon(state.descending ? "down" : "up"))
+  // A filter that is set must be seen, whether its column is shown or not.
+  const filtered = [...columns, ...all.filter((column) => state.filters?.[column.key] && !columns.includes(column))].filter((column) => column.filter !== "none")
+  return [h("label", {}, h("span", {}, "Sort by"), h("span.t-order", {}, order, way)),
+    ...filtered.map((column) => h("label", {}, h("span", {}, column.label, column.unit && h("span.unit", {}, ` ${column.unit}`)), filterOf(column, state, changed)))]
 }
 
 /** The button and popover that choose columns. `changed(keys)`; an empty list is the default choice. */

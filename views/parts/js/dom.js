@@ -3,7 +3,7 @@
 const styles = new CSSStyleSheet()
 const query = new URL(import.meta.url).search
 const sheet = async (name) => (await fetch(new URL(`../../_css/${name}.css${query}`, import.meta.url))).text()
-styles.replaceSync((await Promise.all(["style", "run"].map(sheet))).join("\n"))
+styles.replaceSync((await Promise.all(["style", "list", "run"].map(sheet))).join("\n"))
 document.adoptedStyleSheets = [...document.adoptedStyleSheets, styles]
 
 /** Make `tag.class.class` with properties and children; strings become text. `on*` are listeners, null is left out. */
@@ -55,6 +55,7 @@ const PATHS = {
   minus: "M3 8h10",
   whole: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
   open: "M9 2h5v5M14 2L7.5 8.5M12 9.5V14H2V4h4.5",
+  save: "M8 2v7.5M4.8 6.3L8 9.5l3.2-3.2M2.5 11v2.5h11V11",
   help: "M8 1.6a6.4 6.4 0 1 0 0 12.8A6.4 6.4 0 0 0 8 1.6zM6 6.2a2 2 0 1 1 2.7 1.9c-.5.2-.7.5-.7 1V9.6M8 11.4v.3",
 }
 

@@ -30,7 +30,7 @@ export function render(given) {
 
   const finder = h("input", {type: "search", placeholder: "Search", "aria-label": `Search ${content.noun[1]}`, maxlength: "200", autocomplete: "off", spellcheck: "false"})
   const count = h("span.t-count", {role: "status"})
-  const filterButton = h("button.plain", {type: "button", "aria-pressed": "false", onclick: () => { filtering = !filtering; frame(); if (filtering) head.querySelector(".t-filters input, .t-filters select")?.focus() }}, icon("filter"), h("span", {}, "Filter"))
+  const filterButton = h("button.plain", {type: "button", "aria-pressed": "false", onclick: () => { filtering = !filtering; frame(); if (filtering) (state.layout === "cards" ? panel : head).querySelector(".t-filters input, .t-filters select, label + label :is(input, select)")?.focus() }}, icon("filter"), h("span", {}, "Filter"))
   const layoutButton = h("button.plain", {type: "button", hidden: !content.cards, onclick: () => change({layout: state.layout === "cards" ? "table" : "cards"})})
   const choose = columnsOf.chooser(content.columns, () => columns, (keys) => change({columns: keys}))
   const away = takeAway(content, () => state)
@@ -38,9 +38,10 @@ export function render(given) {
   const head = h("div.t-top", {role: "rowgroup"})
   const body = h("div.t-body", {role: "rowgroup"})
   const over = h("div.t-over", {hidden: true})
+  const panel = h("div.t-panel", {hidden: true, role: "group", "aria-label": "Sort and filter"})
   const scroller = h("div.t-scroll", {tabindex: "0", role: "grid", "aria-multiselectable": "true", "aria-label": content.label}, head, body)
   const line = h("div.t-line", {hidden: true})
-  el.append(h("div.listing", {}, h("div.t-bar", {hidden: content.tools === false}, h("label.t-find", {}, icon("search"), finder), count, h("span.gap"), filterButton, choose, away, layoutButton), h("div.t-frame", {}, line, scroller, pill, over)))
+  el.append(h("div.listing", {}, h("div.t-bar", {hidden: content.tools === false}, h("label.t-find", {}, icon("search"), finder), count, h("span.gap"), filterButton, choose, away, layoutButton), panel, h("div.t-frame", {}, line, scroller, pill, over)))
   let filtering = Object.keys(state.filters ?? {}).length > 0
   finder.value = state.search ?? ""
 
@@ -60,16 +61,18 @@ export function render(given) {
     const cards = state.layout === "cards"
     scroller.classList.toggle("t-cards", cards)
     scroller.setAttribute("aria-colcount", String(columns.length))
-    const focused = root.activeElement?.closest?.(".t-top") ? root.activeElement : null
-    const again = focused && `${focused.closest(".t-filters") ? ".t-filters" : ".t-head"} [data-key="${CSS.escape(focused.dataset.key ?? "")}"]`
+    const focused = root.activeElement?.closest?.(".t-top, .t-panel") ? root.activeElement : null
+    const again = focused && `${focused.closest(".t-panel") ? ".t-panel" : focused.closest(".t-filters") ? ".t-filters" : ".t-head"} [data-key="${CSS.escape(focused.dataset.key ?? "")}"]`
     const place = focused?.selectionStart
     head.replaceChildren(...(cards ? [] : [columnsOf.header(columns, state, sort), ...(filtering ? [columnsOf.filters(columns, state, filter)] : [])]))
+    panel.hidden = !(cards && filtering)
+    panel.replaceChildren(...(panel.hidden ? [] : columnsOf.panel(columns, content.columns, state, (key, descending) => change({sort: key, descending: Boolean(key && descending)}), filter)))
     if (again) {
-      const field = head.querySelector(again)
+      const field = panel.parentNode.querySelector(again)
       field?.focus()
       if (place != null) field?.setSelectionRange?.(place, place)
     }
-    filterButton.hidden = choose.hidden = cards
+    choose.hidden = cards
     const active = Object.keys(state.filters ?? {}).length
     filterButton.setAttribute("aria-pressed", String(filtering))
     filterButton.lastChild.textContent = active ? `Filter (${active})` : "Filter"
@@ -406,7 +409,7 @@ function takeAway(content, state) {
     return `${content.away}.${form}?${query}`
   }
   const menu = h("div.menu")
-  box.append(h("summary", {title: "Take this list away as a file"}, icon("down"), h("span", {}, "Export")), menu)
+  box.append(h("summary", {title: "Take this list away as a file"}, icon("save"), h("span", {}, "Export")), menu)
   box.addEventListener("toggle", () => box.open && menu.replaceChildren(...FORMS.map(([form, words]) => h("a", {href: address(form), download: ""}, words))))
   return box
 }
