@@ -76,6 +76,7 @@ export function render(given) {
     const active = Object.keys(state.filters ?? {}).length
     filterButton.setAttribute("aria-pressed", String(filtering))
     filterButton.lastChild.textContent = active ? `Filter (${active})` : "Filter"
+    filterButton.setAttribute("aria-label", filterButton.lastChild.textContent) // on a narrow page the words are not drawn
     layoutButton.replaceChildren(icon(cards ? "table" : "cards"), h("span", {}, cards ? "Table" : "Cards"))
     layoutButton.setAttribute("aria-label", cards ? "Show as table" : "Show as cards")
     wipe()
