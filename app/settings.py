@@ -2,12 +2,10 @@
 
 A variable ``ISPYB_LENS_<SECTION>_<NAME>`` overrules the file, an option of the command line
 overrules both. Each setting is declared once, below, with its default, its kind and its words;
-`settings_table` writes the documentation from these declarations.
+`app.settings_table` writes the documentation from these declarations.
 """
 
-import difflib
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
@@ -17,21 +15,14 @@ from typing import Any
 from sqlalchemy.engine import URL
 
 from app import kinds, provider_settings
+from app.given import PREFIX as PREFIX
+from app.given import Given, from_environment, from_file, settings_file
+from app.given import SettingsError as SettingsError
+from app.given import variable as variable
 from app.kinds import Kind, Wrong
 from app.provider_kinds import ProviderSettings, loopback
 from app.provider_settings import ACCOUNTS_ONLY
 from data.techniques.mx.rule import METRICS, SHELLS, rule_from
-
-PREFIX = "ISPYB_LENS_"
-DEFAULT_FILE = "ispyb-lens.toml"
-
-# Variables of ours that are no settings: the settings file, and what only the tests read.
-_OTHER_VARIABLES = ("CONFIG", "REALDATA")
-_TEST_VARIABLES = "TEST_"
-
-
-class SettingsError(Exception):
-    """Settings that cannot be used. Its text names each one, what it is and what is expected."""
 
 
 def _setting(kind: Kind, doc: str, default: object, shown: str | None = None) -> Any:
@@ -278,11 +269,6 @@ class Settings:
         return self.store.url
 
 
-def variable(section: str, name: str) -> str:
-    """The environment variable of a setting."""
-    return f"{PREFIX}{section}_{name}".upper()
-
-
 def load(
     path: Path | None = None,
     environ: Mapping[str, str] | None = None,
@@ -296,10 +282,10 @@ def load(
     mistake and not only the first.
     """
     environ = os.environ if environ is None else environ
-    given: dict[tuple[str, str], tuple[str, object]] = {}
+    given: Given = {}
     problems: list[str] = []
-    from_file, providers = _from_file(_file(path, environ), problems)
-    for read in (from_file, _from_environment(environ, problems)):
+    in_file, providers = from_file(settings_file(path, environ), _known(), problems)
+    for read in (in_file, from_environment(environ, _known(), problems)):
         given |= read
     for key, option in (options or {}).items():
         part, _, name = key.partition(".")
@@ -308,7 +294,7 @@ def load(
     settings = Settings()
     for section in fields(Settings):
         values = getattr(settings, section.name)
-        for entry in _entries(values):
+        for entry in declared(values):
             if (section.name, entry.name) not in given:
                 continue
             source, value = given[section.name, entry.name]
@@ -339,110 +325,12 @@ def data_directory(environ: Mapping[str, str] | None = None) -> Path:
     return (Path(base) if base.startswith("/") else Path.home() / ".local/share") / "ispyb-lens"
 
 
-def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    if path is None and environ.get(PREFIX + "CONFIG"):
-        path = Path(environ[PREFIX + "CONFIG"])
-    if path is None and Path(DEFAULT_FILE).is_file():
-        path = Path(DEFAULT_FILE)
-    return path
-
-
-def _from_file(
-    path: Path | None, problems: list[str]
-) -> tuple[dict[tuple[str, str], tuple[str, object]], provider_settings.Given]:
-    """What the file sets, and what it sets of the sign-in providers."""
-    if path is None:
-        return {}, {}
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        reason = error.strerror or "it cannot be read"
-        raise SettingsError(f"The settings file {path} cannot be read: {reason}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The settings file {path} is not valid TOML: {error}") from error
-
-    known = _known()
-    found: dict[tuple[str, str], tuple[str, object]] = {}
-    providers: provider_settings.Given = {}
-    for section, entries in content.items():
-        if section not in known:
-            problems.append(_unknown(f"[{section}] in {path}", section, list(known)))
-        elif not isinstance(entries, dict):
-            problems.append(f"{section} in {path} must be a section, written [{section}]")
-        else:
-            for name, value in entries.items():
-                source = f"{section}.{name} in {path}"
-                if (section, name) == ("login", "providers"):
-                    providers = provider_settings.from_file(value, path, problems)
-                elif name in known[section]:
-                    found[section, name] = (source, value)
-                else:
-                    problems.append(_unknown(source, name, known[section]))
-    return found, providers
-
-
-def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[tuple[str, str], tuple[str, object]]:
-    names = {variable(s, n): (s, n) for s, entries in _known().items() for n in entries}
-    found: dict[tuple[str, str], tuple[str, object]] = {}
-    for name, value in sorted(environ.items()):
-        rest = name.removeprefix(PREFIX)
-        if rest == name or rest in _OTHER_VARIABLES or rest.startswith(_TEST_VARIABLES):
-            continue
-        if name.startswith(provider_settings.VARIABLES):
-            continue
-        if name in names:
-            found[names[name]] = (name, value)
-        else:
-            problems.append(_unknown(f"The variable {name}", name, list(names)))
-    return found
-
-
 def _known() -> dict[str, list[str]]:
     """The names of the settings by section."""
     plain = Settings()
-    return {s.name: [entry.name for entry in _entries(getattr(plain, s.name))] for s in fields(plain)}
+    return {s.name: [entry.name for entry in declared(getattr(plain, s.name))] for s in fields(plain)}
 
 
-def _entries(section: Any) -> list[Field[Any]]:
+def declared(section: Any) -> list[Field[Any]]:
     """The settings of a section; what has no kind is read elsewhere."""
     return [entry for entry in fields(section) if "kind" in entry.metadata]
-
-
-def _unknown(source: str, name: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"{source} is not a setting{f'; did you mean {near[0]}?' if near else ''}"
-
-
-def settings_table() -> str:
-    """Every setting as a Markdown table, as docs/settings.md shows it."""
-    lines = ["| Setting | Variable | Default | Must be | Meaning |", "|---|---|---|---|---|"]
-    plain = Settings()
-    for section in fields(plain):
-        values = getattr(plain, section.name)
-        for entry in _entries(values):
-            about = entry.metadata
-            cells = (
-                f"`{section.name}.{entry.name}`",
-                f"`{variable(section.name, entry.name)}`",
-                about["shown"] or _shown(getattr(values, entry.name)),
-                about["kind"].words,
-                about["doc"],
-            )
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _shown(value: object) -> str:
-    """A default as it would be written."""
-    match value:
-        case None | "" | ():
-            return "–"
-        case bool():
-            return f"`{str(value).lower()}`"
-        case tuple():
-            return ", ".join(f"`{item}`" for item in value)
-        case Mapping():
-            return "–"
-        case float():
-            return f"`{value:g}`"
-    return f"`{value}`"

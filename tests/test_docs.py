@@ -7,7 +7,7 @@ import pytest
 
 from app.__main__ import COMMANDS
 from app.provider_settings import providers_table
-from app.settings import settings_table
+from app.settings_table import settings_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 def test_the_tables_of_settings_are_those_of_the_code() -> None:
     text = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
     table = "".join(line for line in text.splitlines(keepends=True) if line.startswith("|"))
-    write = "settings_table() in app/settings.py and providers_table() in app/provider_settings.py"
+    write = "settings_table() in app/settings_table.py and providers_table() in app/provider_settings.py"
     assert table == settings_table() + providers_table(), f"replace the tables with what they say: {write}"
 
 
