@@ -70,7 +70,8 @@ class BrowserPulse:
 
     def __init__(self, pulses: Pulses, beat: Callable[[], None], check: Check) -> None:
         self._pulses, self._beat, self._check = pulses, beat, check
-        self._checked = 0.0
+        # Of the browser, not of the visit: else one that changes pages often would never be checked.
+        self._checked = time.monotonic()
         self._watch: Watch | None = None
         self._told = (0, 0)
         self._late = False
@@ -83,7 +84,6 @@ class BrowserPulse:
         before = self._watch
         self._watch = self._pulses.feed.watch(visit_id) if visit_id is not None else None
         self._told = self.version(), self.begun()
-        self._checked = time.monotonic()
         if before is not None:
             before.close()
         if self._watch is None:

@@ -144,6 +144,22 @@ def test_a_pulse_beats_once_for_each_version_and_not_for_the_first() -> None:
     asyncio.run(beats())
 
 
+def test_a_browser_that_changes_pages_often_is_checked_as_often_as_one_that_stays() -> None:
+    async def checks() -> None:
+        checked: list[int] = []
+        pulses = Pulses(Feed(), check_seconds=0.2)
+        pulse = pulses.pulse(lambda: None, checked.append)
+        for _ in range(8):
+            for visit in (1, None, 2):
+                pulse.watch(visit)
+                pulses.look()
+            await asyncio.sleep(0.05)
+        assert 1 <= len(checked) <= 2, "in 0.4 s"
+        pulse.close()
+
+    asyncio.run(checks())
+
+
 def test_a_browser_whose_beat_fails_does_not_silence_the_others(caplog: pytest.LogCaptureFixture) -> None:
     async def beats() -> None:
         feed, told = Feed(), list[str]()
