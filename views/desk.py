@@ -60,8 +60,8 @@ class Desk:
     ``reader`` gives a Reader with rights at most a minute old, in whatever thread it is called. ``go`` moves to a place
     (true: without a new entry in the history). ``later`` runs a function on the browser's own document under its lock.
     ``head`` names the page and its crumbs, ``relist`` tells how the list on the page is ordered, ``redraw`` that a view
-    has other parts than before. ``denied`` notes that what is looked at was not found or not to be seen. ``prefix`` is
-    the path under which the server's own routes are.
+    has other parts than before. ``denied`` notes that what is looked at was not found or not to be seen, ``absent``
+    that the page says so. ``prefix`` is the path under which the server's own routes are.
     """
 
     reader: Callable[[], Reader]
@@ -82,6 +82,7 @@ class Desk:
     redraw: Callable[[], None] = lambda: None
     office: Office = field(default_factory=NoOffice)
     denied: Callable[[], None] = lambda: None
+    absent: Callable[[], None] = lambda: None
 
     def link(self, place: Place) -> str:
         """The address of a place within the page."""

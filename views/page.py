@@ -43,6 +43,7 @@ class Page:
         desk.go, desk.head, desk.relist = self.go, self._head, self.relist
         desk.redraw = self._redraw
         desk.denied = lambda: desk.office.denied(to_query(self.place))
+        desk.absent = self._absent
         self._duties = False  # whether this person has pages of administrators, as far as is known
         self._asked_duties: Reading[bool] = Reading(desk, self._dutiful, lambda problem: None)
         self._checked: View | None = None
@@ -96,11 +97,15 @@ class Page:
         if self._current is not None:
             self._current.hide()
 
+    def _absent(self) -> None:
+        self.shell.aside = []  # nothing is seen, so there is nothing to ask why
+
     def _withdraw(self, problem: Problem) -> None:
         view = self._checked
         if not problem.gone or view is None or view is not self._current:
             return
         view.hide()
+        self._absent()
         self.desk.pulse.watch(None)
         self._stand_in(view, Failed(problem))
 

@@ -162,6 +162,8 @@ class CollectionView:
         """What is shown stays; the next beat asks again."""
 
     def _fail(self, problem: Problem) -> None:
+        if problem.gone:
+            self._desk.absent()
         self._desk.pulse.watch(None)
         self._arrange(None)
         self._head.set(

@@ -84,6 +84,8 @@ class ImageView:
         """What is shown stays; the next beat asks again."""
 
     def _fail(self, problem: Problem) -> None:
+        if problem.gone:
+            self._desk.absent()
         self._desk.pulse.watch(None)
         self._said.set(
             [

@@ -179,6 +179,8 @@ class ProposalView:
             self._desk.redraw()
 
     def _fail(self, problem: Problem) -> None:
+        if problem.gone:
+            self._desk.absent()
         self._head.set(
             [b.heading(self._name or "Proposal", 1), b.problem(problem.title, problem.text, problem.reference)]
         )

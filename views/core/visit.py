@@ -129,6 +129,8 @@ class VisitView:
         """The head stays as it was; the next beat asks again."""
 
     def _fail(self, problem: Problem) -> None:
+        if problem.gone:
+            self._desk.absent()
         self._desk.pulse.watch(None)
         self._head.set([b.heading(self._name or "Visit", 1), b.problem(problem.title, problem.text, problem.reference)])
 
