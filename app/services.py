@@ -36,6 +36,8 @@ class Services:
     # Questions and files apart: a slow file server must not hold up the lists.
     questions: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(6, "question"))
     pictures: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "picture"))
+    # Large tables apart from both: two of them at once, piece by piece in turn, whoever asks for how many.
+    exports: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "export"))
     denials: Denials = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,7 +47,7 @@ class Services:
         """End the threads and give back the connections."""
         self.poller.close()
         self.runs.close()
-        for pool in (self.questions, self.pictures):
+        for pool in (self.questions, self.pictures, self.exports):
             pool.shutdown(wait=False, cancel_futures=True)
         self.source.close()
 

@@ -58,7 +58,7 @@ class ExportHandler(AuthedHandler):
     async def get(self, name: str, form: str) -> None:
         place = from_query(self.request.query)
         loop, services = asyncio.get_running_loop(), self._services
-        pool = services.questions
+        pool = services.exports
         try:
             reader = await loop.run_in_executor(pool, services.access.reader, self.identity)
             pieces = await loop.run_in_executor(pool, self._begin, reader, name, form, place)

@@ -79,7 +79,7 @@ class TrailHandler(AuthedHandler):
         await self.finish()
 
     async def _wait(self, call: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._services.questions, call)
+        return await asyncio.get_running_loop().run_in_executor(self._services.exports, call)
 
     def _say(self, status: int, words: str) -> None:
         self.set_status(status)
