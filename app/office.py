@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.services import Services
-from auth.identity import Identity, SignedIn
+from auth.identity import SignedIn
 from auth.records import AuditRow, SignIn, TrailFilter
 from auth.sign_ins import mark_of
 from data.core.permissions import administered, watched
@@ -86,8 +86,7 @@ class BrowserOffice:
 
     def own(self) -> list[Row]:
         """One's own sign-ins, those that ended too, the latest begun first."""
-        me = self._who.identity
-        return [self._row(found) for found in _stored(lambda: self._shared.store.sign_ins.of(me.provider, me.subject))]
+        return [self._row(found) for found in _stored(lambda: self._shared.store.sign_ins.of(self._who))]
 
     def failures(self) -> list[Row]:
         """The latest failed sign-ins with one's own login name."""
@@ -100,18 +99,18 @@ class BrowserOffice:
 
     def sign_out_own(self, mark: str) -> None:
         """End one of one's own sign-ins."""
-        me = self._who.identity
-        found = _stored(lambda: self._shared.store.sign_ins.marked(mark))
-        if found is None or not _same(found.identity, me) or not self._revoke(found, "signed out"):
+        found = _stored(lambda: self._shared.store.sign_ins.marked(mark, self._who))
+        if found is None or not self._revoke(found, "signed out"):
             raise NotFound("This sign-in")
-        self._record("logout", f"{me.provider}, of a sign-in at {found.address}")
+        self._record("logout", f"{found.identity.provider}, of a sign-in at {found.address}")
 
     def sign_out_everywhere(self) -> int:
         """End all of one's own sign-ins, this one too; how many."""
         me = self._who.identity
         # Before it is done: afterwards this browser is nobody's.
         self._record("logout everywhere", me.provider)
-        return _stored(lambda: self._shared.store.revoke_person(me.provider, me.subject, "signed out everywhere"))
+        end = self._shared.store.revoke_everywhere
+        return _stored(lambda: end(me, self._who.session_hash, "signed out everywhere"))
 
     def denied(self, place: str) -> None:
         """Note that what the link ``place`` names was not shown."""
@@ -168,10 +167,6 @@ def trail_filter(asked: Asked) -> TrailFilter:
         since=None if since is None else since.timestamp(),
         until=None if until is None else until.timestamp(),
     )
-
-
-def _same(one: Identity, other: Identity) -> bool:
-    return (one.provider, one.subject) == (other.provider, other.subject)
 
 
 def _stored(call: Callable[[], T]) -> T:

@@ -71,7 +71,7 @@ def _change(
     key = folded(login)
     if not store.change_account(key, kind, password_hash=password_hash, disabled=disabled):
         raise AccountError(f"There is no {_called(login, kind).removeprefix('an ').removeprefix('a ')}.")
-    store.revoke_person(PROVIDERS[kind], key, what)
+    store.revoke_identity(PROVIDERS[kind], key, what)
     store.record("account", login=login, detail=_detail(what.removeprefix("account "), kind))
 
 

@@ -77,6 +77,36 @@ class Sockets:
             return ""
 
 
+class Answers:
+    """The answers under way in this process, each with its login session: a download may take minutes."""
+
+    def __init__(self) -> None:
+        self._open: weakref.WeakKeyDictionary[RequestHandler, str] = weakref.WeakKeyDictionary()
+
+    def hold(self, handler: RequestHandler, session_hash: str) -> None:
+        """Note that a request of a login session is being answered."""
+        self._open[handler] = session_hash
+
+    def release(self, handler: RequestHandler) -> None:
+        """Forget a request that was answered."""
+        self._open.pop(handler, None)
+
+    def login_sessions(self) -> set[str]:
+        """The login sessions that an answer is under way to."""
+        return set(self._open.values())
+
+    def close(self, session_hashes: set[str]) -> int:
+        """Break off the answers to those login sessions; how many there were."""
+        ended = [handler for handler, session_hash in self._open.items() if session_hash in session_hashes]
+        for handler in ended:
+            self.release(handler)
+            connection: Any = handler.request.connection
+            # The stream, as when a browser goes away: whoever waits to write is told.
+            if connection is not None and connection.stream is not None:
+                connection.stream.close()
+        return len(ended)
+
+
 def _requested(handler: RequestHandler) -> str | None:
     """The Bokeh session that a websocket asks for in its subprotocol; a stranger's input."""
     parts = handler.request.headers.get("Sec-WebSocket-Protocol", "").split(",")

@@ -18,27 +18,24 @@ from urllib.parse import quote, urlsplit
 from bokeh.server.auth_provider import AuthProvider
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from bokeh.server.views.autoload_js_handler import AutoloadJsHandler
-from bokeh.server.views.session_handler import SessionHandler
 from sqlalchemy.exc import SQLAlchemyError
 from tornado.ioloop import PeriodicCallback
 from tornado.web import Application, HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
-from auth.binding import Sockets
+from auth.binding import Answers, Sockets
 from auth.csp import PageSecurity
 from auth.identity import ATTRIBUTE, Identity, SignedIn
 from auth.origin import is_loopback, neighbourhood
 from auth.people import Known, People
 from auth.providers import PasswordProvider, Provider, RedirectProvider
 from auth.records import LoginSession, ProviderSession
+from auth.requests import hide_secrets, refuse, wants_page
 from auth.site import GateError as GateError
 from auth.site import Site
 from auth.sparing import SPARED, Sparing
 from auth.store import Store, digest
 
-# Bokeh copies a page's headers into the token that it writes into the page. These may stay.
-_PAGE_HEADERS: Final = frozenset({"host", "accept-language", "user-agent", "connection"})
-_SECRET_HEADERS: Final = ("Cookie", "Authorization", "Proxy-Authorization")
 _LARGEST_BODY: Final = 1_000_000  # bytes; a stranger may send that much
 _LARGEST_MESSAGE: Final = 2_000_000  # bytes of a websocket's message
 _SWEEP_MS: Final = 500.0
@@ -112,6 +109,7 @@ class Gate(Site):
         https = self.https and not is_loopback(urlsplit(public_url or "").netloc)
         self._headers = partial(PageSecurity, https=https)
         self.sockets = Sockets()
+        self.answers = Answers()
         # Threads of their own: a provider that hangs must not hold up pages or another provider.
         self._threads = {key: ThreadPoolExecutor(2, thread_name_prefix=f"sign-in-{key}") for key in self.passwords}
         self._store_threads = ThreadPoolExecutor(4, thread_name_prefix="login-sessions")
@@ -185,25 +183,25 @@ class Gate(Site):
         """
         self.greet(handler)
         request = handler.request
-        page = _wants_page(handler)
+        page = wants_page(handler)
         session_id = self.session_id(handler)
         chosen = "Bokeh-Session-Id" in request.headers or any(
             name in request.arguments for name in ("bokeh-session-id", "bokeh-token")
         )
         address = self.address(handler)
-        self._hide_secrets(handler)
+        hide_secrets(handler)
         if chosen:
-            _refuse(handler, 403, "This page cannot be opened by the id of a session.")
+            refuse(handler, 403, "This page cannot be opened by the id of a session.")
             return None
         if isinstance(handler, AutoloadJsHandler):
-            _refuse(handler, 403, "This site cannot be shown inside another.")
+            refuse(handler, 403, "This site cannot be shown inside another.")
             return None
         session = await self._session(session_id)
         if session is None:
             if page:
                 handler.redirect(self.get_login_url(handler), status=303)
                 return None
-            _refuse(handler, 401, "You are not signed in.")
+            refuse(handler, 401, "You are not signed in.")
             return None
         who = SignedIn(session.identity, session.session_hash, address)
         if isinstance(handler, WebSocketHandler) and not self._own_socket(request):
@@ -211,11 +209,14 @@ class Gate(Site):
             return None
         if isinstance(handler, WebSocketHandler) and not self.sockets.admit(handler, who):
             log.warning("refused a websocket to the page of another sign-in")
-            _refuse(handler, 403, "This page was opened under another sign-in.")
+            refuse(handler, 403, "This page was opened under another sign-in.")
             return None
-        if page and await self.known.person(session.identity) is None:
-            handler.redirect(f"{self.prefix}/auth/unknown", status=303)
-            return None
+        if page:
+            person = await self.known.person(session.identity)
+            if person is None:
+                handler.redirect(f"{self.prefix}/auth/unknown", status=303)
+                return None
+            await self.ask(self.store.persons.note, session.session_hash, person)
         setattr(request, ATTRIBUTE, who)
         if isinstance(handler, AuthRequestHandler) and not isinstance(handler, WebSocketHandler):
             handler.set_header("Cache-Control", "private, no-store")
@@ -313,7 +314,7 @@ class Gate(Site):
                 elsewhere = (provider.label, url) if url else None
             await self.revoke(session.session_hash, "signed out")
             if everywhere:
-                await self.ask(self.store.revoke_person, identity.provider, identity.subject, "signed out")
+                await self.ask(self.store.revoke_everywhere, identity, session.session_hash, "signed out")
                 await self.sweep()
             kind = "logout everywhere" if everywhere else "logout"
             await self.audit(handler, kind, identity.login, identity.provider)
@@ -336,19 +337,23 @@ class Gate(Site):
         return [(p.key, p.label) for p in self.redirects.values() if not p.trusted_logins]
 
     async def revoke(self, session_hash: str, reason: str) -> None:
-        """End a login session and close its websockets in this process."""
+        """End a login session and close its websockets and downloads in this process."""
         await self.ask(self.store.revoke, session_hash, reason)
-        self.sockets.close({session_hash})
+        self._close({session_hash})
+
+    def _close(self, session_hashes: set[str]) -> None:
+        self.sockets.close(session_hashes)
+        self.answers.close(session_hashes)
 
     async def sweep(self) -> None:
-        """Close the websockets of login sessions that ended, here or in another process."""
+        """Close the websockets and downloads of login sessions that ended, here or in another process."""
         self._sweeps += 1
         try:
             if self._sweeps % _TIDY_EVERY == 0:
                 await self.ask(self.store.tidy)
-            known = self.sockets.login_sessions()
+            known = self.sockets.login_sessions() | self.answers.login_sessions()
             if known:
-                self.sockets.close(known - await self.ask(self.store.living, known))
+                self._close(known - await self.ask(self.store.living, known))
         except HTTPError:
             log.warning("login sessions cannot be checked now")
 
@@ -382,17 +387,6 @@ class Gate(Site):
             detail = words
         await self.ask(self.store.record, kind, login=login, address=address, detail=detail)
 
-    @staticmethod
-    def _hide_secrets(handler: RequestHandler) -> None:
-        """Take away what Bokeh would write into the page, where any script could read it."""
-        request = handler.request
-        request.cookies.clear()
-        for name in _SECRET_HEADERS:
-            request.headers.pop(name, None)
-        if isinstance(handler, SessionHandler):
-            for name in [n for n in request.headers if n.lower() not in _PAGE_HEADERS]:
-                del request.headers[name]
-
 
 class _Provider(AuthProvider):
     """The gate as Bokeh wants it."""
@@ -415,22 +409,3 @@ def gate_of(application: Any) -> Gate | None:
     hook = getattr(getattr(application, "auth_provider", None), "get_user_async", None)
     owner = getattr(hook, "__self__", None)
     return owner if isinstance(owner, Gate) else None
-
-
-def _refuse(handler: RequestHandler, status: int, words: str) -> None:
-    # Panel answers a refused websocket itself; answering twice raises.
-    if isinstance(handler, WebSocketHandler):
-        return
-    handler.set_status(status)
-    handler.set_header("Content-Type", "text/plain; charset=utf-8")
-    handler.set_header("Cache-Control", "no-store")
-    handler.finish(words + "\n")
-
-
-def _wants_page(handler: RequestHandler) -> bool:
-    """Whether a person's browser asks for a page to show, not a script of one for data."""
-    headers = handler.request.headers
-    if handler.request.method not in {"GET", "HEAD"} or isinstance(handler, WebSocketHandler):
-        return False
-    kind = headers.get("Sec-Fetch-Dest")
-    return kind == "document" if kind else "text/html" in headers.get("Accept", "")

@@ -89,7 +89,7 @@ class Methods(Own):
         gone = await gate.ask(gate.store.links.remove, provider, subject, person)
         if gone:
             gate.known.forget(Identity(provider, subject, "", ""))
-            await gate.ask(gate.store.revoke_person, provider, subject, "sign-in method removed")
+            await gate.ask(gate.store.revoke_identity, provider, subject, "sign-in method removed")
             await gate.sweep()
             await gate.audit(self, "sign-in method", session.identity.login, f"removed {provider} {subject}")
         self.redirect(f"{gate.prefix}{PATH}?{'removed' if gone else 'gone'}={quote(provider)}", status=303)
@@ -128,7 +128,7 @@ class Unknown(Own):
         if await gate.known.person(identity) is not None:
             self.redirect(f"{gate.prefix}/", status=303)
             return
-        await gate.audit(self, "denial", identity.login, f"{identity.provider}: nobody in ISPyB")
+        await gate.audit(self, "denied", identity.login, f"{identity.provider}: nobody in ISPyB")
         self.answer(
             403,
             UnknownPage(

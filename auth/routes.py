@@ -51,10 +51,16 @@ class AuthedHandler(RequestHandler):
             raise HTTPError(403, reason="Not sent from a page of this site")
         self.current_user = who.identity.key
         self.identity, self.address = who.identity, who.address
+        gate.answers.hold(self, who.session_hash)
         await self.prepared()
 
     async def prepared(self) -> None:
         """What a subclass does before its method, with ``identity`` known."""
+
+    def on_finish(self) -> None:
+        gate = gate_of(self.application)
+        if gate is not None:
+            gate.answers.release(self)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """One line of text: never a trace."""

@@ -6,7 +6,8 @@ from typing import Any, Final
 from sqlalchemy import Engine, select
 
 from auth.database import reading
-from auth.identity import identity_from
+from auth.identity import SignedIn, identity_from
+from auth.persons import own
 from auth.records import SignIn
 from auth.tables import LOGIN_SESSION
 
@@ -38,17 +39,21 @@ class SignIns:
         living = (columns.revoked.is_(False), columns.expires > now, columns.last_used > now - self._idle)
         return self._read(select(*_COLUMNS).where(*living).order_by(columns.last_used.desc()).limit(_MOST))
 
-    def of(self, provider: str, subject: str, limit: int = 50) -> list[SignIn]:
-        """The login sessions of a person, the latest begun first, with those that ended in the last days."""
-        columns = LOGIN_SESSION.c
-        mine = (columns.provider == provider, columns.subject == subject)
-        return self._read(select(*_COLUMNS).where(*mine).order_by(columns.created.desc()).limit(limit))
+    def of(self, who: SignedIn, limit: int = 50) -> list[SignIn]:
+        """The login sessions of the person who has this one, by whatever way they signed in, the latest begun first.
 
-    def marked(self, mark: str) -> SignIn | None:
-        """The login session of that public name, unless it has ended."""
+        With those that ended in the last days.
+        """
+        query = select(*_COLUMNS).where(own(who.identity, who.session_hash))
+        return self._read(query.order_by(LOGIN_SESSION.c.created.desc()).limit(limit))
+
+    def marked(self, mark: str, of: SignedIn | None = None) -> SignIn | None:
+        """The login session of that public name, unless it has ended; only that person's, where ``of`` is given."""
         if len(mark) != MARK_LENGTH or not mark.isalnum():
             return None
         query = select(*_COLUMNS).where(LOGIN_SESSION.c.session_hash.startswith(mark, autoescape=True)).limit(2)
+        if of is not None:
+            query = query.where(own(of.identity, of.session_hash))
         found = self._read(query)
         return found[0] if len(found) == 1 and found[0].ended is None else None
 

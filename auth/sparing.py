@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 #: What anybody can make happen as often as they like, without signing in or after being let in for nothing.
-SPARED: Final = frozenset({"form refused", "link refused", "throttled", "denial"})
+SPARED: Final = frozenset({"form refused", "link refused", "throttled", "denied"})
 _SECONDS: Final = 60.0
 _EACH: Final = 20
 _ALL: Final = 300

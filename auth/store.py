@@ -21,6 +21,7 @@ from auth.database import forget_in_children, opened, put, reading
 from auth.flows import Flows
 from auth.identity import Identity, Principal, identity_from, identity_text
 from auth.links import Links
+from auth.persons import Persons, own
 from auth.records import Account, AuditRow, Limit, LoginSession, ProviderSession, TrailFilter
 from auth.sign_ins import SignIns
 from auth.tables import (
@@ -84,6 +85,7 @@ class Store:
         #: Sign-ins under way at providers that have pages of their own.
         self.flows = Flows(self._engine, clock)
         self.links = Links(self._engine, clock)
+        self.persons = Persons(self._engine)
         #: Whether a call is too short to be worth a thread.
         self.local = self._engine.dialect.name == "sqlite"
         # Two processes may start at once, and both find no tables.
@@ -162,10 +164,14 @@ class Store:
         """End a login session; whether it was still held."""
         return self._revoke(reason, LOGIN_SESSION.c.session_hash == session_hash) > 0
 
-    def revoke_person(self, provider: str, subject: str, reason: str) -> int:
-        """End all login sessions of a person; how many there were."""
+    def revoke_identity(self, provider: str, subject: str, reason: str) -> int:
+        """End all login sessions of an identity; how many there were."""
         columns = LOGIN_SESSION.c
         return self._revoke(reason, columns.provider == provider, columns.subject == subject)
+
+    def revoke_everywhere(self, identity: Identity, session_hash: str, reason: str) -> int:
+        """End all login sessions of the person who has this one, by whatever way they signed in; how many."""
+        return self._revoke(reason, own(identity, session_hash))
 
     def revoke_provider_session(self, provider: str, sid: str, subject: str, reason: str) -> int:
         """End the login sessions that ``provider`` calls ``sid``, of ``subject`` where one is given; how many."""
@@ -361,6 +367,7 @@ class Store:
             connection.execute(delete(THROTTLE).where(THROTTLE.c.last < now - 4 * _FORGET))
             connection.execute(delete(SIGN_IN_TOKEN).where(SIGN_IN_TOKEN.c.expires < now))
             self.flows.tidy(connection, now)
+            self.persons.tidy(connection)
 
     def _writing(self) -> Any:
         return self._engine.begin()

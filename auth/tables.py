@@ -96,6 +96,14 @@ PROVIDER_SESSION: Final = Table(
     Column("hint", Text, nullable=False),
 )
 
+# Whom the application took a login session for; `person` is a text of its own.
+SESSION_PERSON: Final = Table(
+    "auth_session_person",
+    METADATA,
+    Column("session_hash", String(64), primary_key=True),
+    Column("person", String(64), nullable=False, index=True),
+)
+
 # Statements that count once.
 USED_TOKEN: Final = Table(
     "auth_used",

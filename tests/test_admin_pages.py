@@ -4,14 +4,17 @@ import asyncio
 import csv
 import io
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser.site import FOREIGN, NEWEST
 from servers.running import Running, whole_app
+from sqlalchemy import insert
 from tornado.httpclient import HTTPClientError
 
 from app.denials import Denials
@@ -20,6 +23,7 @@ from auth.identity import Identity, SignedIn
 from auth.records import TrailFilter
 from auth.sign_ins import mark_of
 from auth.store import Store, digest
+from auth.tables import AUDIT
 from data.errors import NotFound
 from data.lists import Asked
 
@@ -218,6 +222,54 @@ def test_failed_attempts_at_a_namesake_of_another_provider_are_not_shown(running
     assert seen == {"accounts": ["accounts (more)", "accounts"], "elsewhere": ["elsewhere"], "orcid": []}
 
 
+def test_a_file_under_way_ends_within_five_seconds_of_signing_out(running: Running) -> None:
+    now = time.time()
+    rows = [{"time": now, "kind": "t", "login": "l", "address": "", "detail": "d" * 900} for _ in range(30_000)]
+    with running.shared.store._engine.begin() as connection:
+        connection.execute(insert(AUDIT), rows)
+
+    async def talk(visitor: Any) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=4096)
+        writer.write(f"GET /trail.csv HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {visitor.cookie}\r\n\r\n".encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        page = await visitor.open("/?page=account")
+        await shown(page, "Sign out everywhere")
+        blocks = page.ids["Blocks"]
+        await page.tell(blocks, type="action", name="everywhere", value="")
+        await shown(page, "End all sign-ins, this one too")
+        began = time.monotonic()
+        await page.tell(blocks, type="action", name="everywhere now", value="")
+        await eventually(lambda: page.closed)
+        got = 0
+        with suppress(ConnectionError):
+            while part := await reader.read(1 << 20):
+                got += len(part)
+        print(f"\nthe file ended {time.monotonic() - began:.2f} s after signing out, after {got / 1e6:.1f} MB of 28")
+        assert time.monotonic() - began < 5
+        assert got < 27_000_000
+        writer.close()
+        page.close()
+
+    running.drive(talk, "admin")
+
+
+def test_large_files_leave_the_threads_of_questions_alone(running: Running) -> None:
+    go_on = threading.Event()
+
+    async def talk(visitor: Any) -> None:
+        for _ in range(20):
+            running.shared.exports.submit(go_on.wait, 30)
+        file = asyncio.ensure_future(visitor.ask("/export/collections.csv?visit=mx415-3&tab=mx"))
+        page = await visitor.open("/?visit=mx415-3")
+        assert (await page.until("rows"))["rows"]
+        assert not file.done()
+        go_on.set()
+        assert (await file).code == 200
+        page.close()
+
+    running.drive(talk)
+
+
 # ---- a right that is taken away -------------------------------------------------------------------------------------
 
 
@@ -370,6 +422,19 @@ def test_why_names_the_rule_on_its_page(running: Running) -> None:
         page = await visitor.open("/?page=why&visit=mx415-3&v.person=nobody")
         assert "Nora" not in await shown(page, ABSENT)
         page.close()
+
+    running.drive(talk)
+
+
+def test_on_what_is_not_to_be_seen_nobody_is_asked_why_it_can_be_seen(running: Running) -> None:
+    async def talk(visitor: Any) -> None:
+        for link in ("?visit=em7-1", "?proposal=em7", f"?collection={FOREIGN}", f"?collection={FOREIGN}&tab=image"):
+            page = await visitor.open(f"/{link}")
+            await shown(page, "does not exist, or you do not have access to it.")
+            aside = [page.parts[page.ids["Shell"]]["aside"]]
+            aside += [message["aside"] for _, message in page.heard if "aside" in message]
+            assert aside[-1] == []
+            page.close()
 
     running.drive(talk)
 

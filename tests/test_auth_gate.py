@@ -1,9 +1,13 @@
 """The gate in front of a real Bokeh server."""
 
+import asyncio
 import base64
+import http.client
 import json
 import logging
 import re
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +16,11 @@ from bokeh.server.auth_provider import NullAuth
 from bokeh.util.token import generate_jwt_token, get_session_id, get_token_payload
 from servers.gated import Browser, Dashboard, dashboard, page
 from tornado.httpclient import HTTPClientError
+from tornado.iostream import StreamClosedError
 
 from auth.gate import Gate, GateError
 from auth.identity import NotSignedIn, current_identity
+from auth.routes import AuthedHandler
 from auth.store import digest
 
 
@@ -211,8 +217,41 @@ def test_a_message_beyond_all_measure_ends_that_websocket_and_no_other(site: Das
     loud, calm = site.socket(alice, alice.token()), site.socket(alice, alice.token())
     site.in_loop(lambda: loud.write_message("x" * 3_000_000))
     assert site.closing(loud) == 1009
-    site.store.revoke_person("people", "id-alice", "signed out")
+    site.store.revoke_identity("people", "id-alice", "signed out")
     assert site.closing(calm) == 4401, "it was still open"
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whose browser reads", "whose browser has stopped reading"])
+def test_a_download_under_way_ends_with_its_login_session(tmp_path: Path, whole: bool) -> None:
+    ended = threading.Event()
+
+    class Endless(AuthedHandler):
+        async def get(self) -> None:
+            try:
+                while True:
+                    self.write("x" * 20_000)
+                    await self.flush()
+                    await asyncio.sleep(0.01)
+            except StreamClosedError:
+                ended.set()
+
+    with dashboard(tmp_path, extra=[(r"/endless", Endless)]) as site:
+        alice, bob = site.browser(), site.browser()
+        for browser, login in ((alice, "alice"), (bob, "bob")):
+            assert browser.sign_in(login).status == 303
+        with alice.download("/endless") as hers, bob.download("/endless") as his:
+            assert hers.read(1000) == his.read(1000) == b"x" * 1000
+            began = time.monotonic()
+            site.store.revoke_identity("people", "id-alice", "signed out in another process")
+            if whole:
+                with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+                    hers.read(1_000_000_000)
+            assert ended.wait(20)
+            taken = time.monotonic() - began
+            print(f"\nthe download ended {taken:.2f} s after its login session")
+            assert taken < 5
+            assert his.read(1_000_000) == b"x" * 1_000_000, "another's goes on"
+            assert site.in_loop(site.gate.answers.login_sessions) == {digest(bob.cookies[site.gate.cookie])}
 
 
 def test_a_page_cannot_be_opened_under_an_id_somebody_chose(site: Dashboard, alice: Browser) -> None:

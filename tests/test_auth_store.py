@@ -92,7 +92,7 @@ def test_all_login_sessions_of_a_person_end_together(store: Store) -> None:
     mine = [store.begin(ALICE), store.begin(ALICE)]
     others = store.begin(replace(ALICE, provider="orcid")), store.begin(replace(ALICE, subject="2"))
     assert store.living({digest(s) for s in (*mine, *others)}) == {digest(s) for s in (*mine, *others)}
-    assert store.revoke_person("people", "1", "test") == 2
+    assert store.revoke_identity("people", "1", "test") == 2
     assert [store.look_up(session_id) for session_id in mine] == [None, None]
     assert store.living({digest(s) for s in (*mine, *others)}) == {digest(s) for s in others}
     assert not store.revoke(digest(mine[0]), "test"), "it had ended"

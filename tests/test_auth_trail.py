@@ -8,7 +8,7 @@ import pytest
 from servers.gated import Clock
 from servers.mariadb import Server
 
-from auth.identity import Identity
+from auth.identity import Identity, SignedIn
 from auth.records import TrailFilter
 from auth.sign_ins import mark_of
 from auth.store import Store, digest
@@ -42,7 +42,7 @@ def _happened(store: Store) -> None:
     for n in range(5):
         store.record("login", login=f"person{n}", address="10.0.0.1", detail="people")
     store.record("failure", login="Zoë", address="10.0.0.2", detail="100% wrong_")
-    store.record("denial", login="bob", address="10.0.0.1", detail="?visit=mx1-1")
+    store.record("denied", login="bob", address="10.0.0.1", detail="?visit=mx1-1")
 
 
 def test_the_trail_is_paged_by_key_and_new_rows_move_nothing(store: Store) -> None:
@@ -58,7 +58,7 @@ def test_the_trail_is_paged_by_key_and_new_rows_move_nothing(store: Store) -> No
 @pytest.mark.parametrize(
     ("wanted", "logins"),
     [
-        (TrailFilter(("denial", "failure")), ["bob", "Zoë"]),
+        (TrailFilter(("denied", "failure")), ["bob", "Zoë"]),
         (TrailFilter(("nothing",)), []),
         (TrailFilter(who="bob"), ["bob"]),
         (TrailFilter(who="bo"), []),
@@ -68,7 +68,7 @@ def test_the_trail_is_paged_by_key_and_new_rows_move_nothing(store: Store) -> No
         (TrailFilter(detail="%"), ["Zoë"]),
         (TrailFilter(detail="g_"), ["Zoë"]),
         (TrailFilter(detail="mx_-1"), []),
-        (TrailFilter(search="10.0.0.1 denial"), ["bob"]),
+        (TrailFilter(search="10.0.0.1 denied"), ["bob"]),
         (TrailFilter(search="visit=mx1-1"), ["bob"]),
         (TrailFilter(search="'; drop table auth_audit --"), []),
     ],
@@ -99,9 +99,9 @@ def test_who_is_signed_in_is_listed_until_it_ends(store: Store, clock: Clock) ->
     store.revoke(digest(second), "signed out by ada")
     clock.ahead += 31 * 60
     assert store.sign_ins.now() == []
-    assert [s.ended for s in store.sign_ins.of("people", "1")] == ["not used"]
-    assert [s.ended for s in store.sign_ins.of("people", "2")] == ["signed out by ada"]
-    assert store.sign_ins.of("orcid", "1") == []
+    assert [s.ended for s in store.sign_ins.of(SignedIn(ALICE, digest(first)))] == ["not used"]
+    assert [s.ended for s in store.sign_ins.of(SignedIn(BOB, digest(second)))] == ["signed out by ada"]
+    assert store.sign_ins.of(SignedIn(Identity("orcid", "1", "alice", "Alice"), "0" * 64)) == []
 
 
 def test_a_login_session_is_found_by_its_public_name_while_it_holds(store: Store) -> None:

@@ -10,9 +10,11 @@ from servers.gated import Answer, Browser
 from servers.oidc_site import OidcSite, oidc_site
 
 from app.access import Access
-from auth.identity import Identity
+from auth.identity import Identity, SignedIn
 from auth.links import LINKING_SECONDS
 from auth.people import Known
+from auth.sign_ins import mark_of
+from auth.store import digest
 
 METHODS = "/sign-in-methods"
 WITH_ALICE = Identity("liar", "f3a1-alice", "alice", "Alice")
@@ -79,7 +81,7 @@ def test_a_name_of_a_provider_that_is_not_trusted_is_nobodys_whatever_it_says(th
     ):
         assert words in page.text
     assert "<script" not in page.text
-    assert [row.detail for row in there.audit() if row.kind == "denial"] == ["liar: nobody in ISPyB"]
+    assert [row.detail for row in there.audit() if row.kind == "denied"] == ["liar: nobody in ISPyB"]
     assert browser.get(METHODS).location == "/auth/unknown"
 
 
@@ -194,6 +196,26 @@ def test_whoever_came_by_an_added_way_adds_and_removes_none(there: OidcSite) -> 
     for fields in ({"do": "add", "provider": "liar"}, {"do": "remove", "provider": "liar", "subject": "f3a1-alice"}):
         assert other.send(METHODS, csrf=token, **fields).status == 403
     assert there.site.store.links.person("liar", "f3a1-alice") == "1"
+
+
+def test_signing_out_everywhere_ends_what_came_by_any_way_of_the_same_person(there: OidcSite) -> None:
+    alice, bob = signed_in(there, "alice"), signed_in(there, "bob")
+    add(there, alice)
+    assert alice.get("/app").status == bob.get("/app").status == 200
+    by_link = there.browser()
+    there.sign_in(by_link)
+    assert by_link.get("/app").status == 200
+    there.site.gate.known = Known(Access(_Down(), RIGHTS, frozenset({"people"})))  # type: ignore[arg-type]
+    mine = SignedIn(WITH_ALICE, digest(by_link.cookies["ispyb_sid"]))
+    rows = there.site.store.sign_ins.of(mine)
+    assert {row.identity.provider for row in rows if row.ended is None} == {"liar", "people"}, "listed as one's own"
+    elsewhere = next(row.session_hash for row in rows if row.identity.provider == "people")
+    strangers = mark_of(digest(bob.cookies["ispyb_sid"]))
+    assert there.site.store.sign_ins.marked(mark_of(elsewhere), mine) is not None
+    assert there.site.store.sign_ins.marked(strangers, mine) is None
+    assert by_link.sign_out(everywhere="1").status in {200, 303}
+    assert alice.fetch("/echo").status == by_link.fetch("/echo").status == 401
+    assert bob.fetch("/echo").text == "bob"
 
 
 # -- strangers ------------------------------------------------------------------------------

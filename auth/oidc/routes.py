@@ -176,7 +176,7 @@ class BackChannel(PublicHandler):
         if logout.sid:
             end = partial(gate.store.revoke_provider_session, provider.key, logout.sid, logout.subject, reason)
         else:
-            end = partial(gate.store.revoke_person, provider.key, logout.subject, reason)
+            end = partial(gate.store.revoke_identity, provider.key, logout.subject, reason)
         ended = await gate.ask(end)
         await gate.sweep()
         detail = f"{provider.key}: {ended} login session{'' if ended == 1 else 's'} ended"

@@ -4,6 +4,7 @@ import asyncio
 import html
 import http.client
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -136,6 +137,19 @@ class Browser:
                 else:
                     self.cookies.pop(name, None)
         return Answer(answer.status, answer.headers, text)
+
+    @contextmanager
+    def download(self, path: str) -> Iterator[http.client.HTTPResponse]:
+        """An answer that is read by the caller; the little that waits between is bounded."""
+        connection = http.client.HTTPConnection("localhost", self.port, timeout=30)
+        connection.connect()
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        cookie = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
+        try:
+            connection.request("GET", self.prefix + path, headers={"Cookie": cookie})
+            yield connection.getresponse()
+        finally:
+            connection.close()
 
     def get(self, path: str, **headers: str | None) -> Answer:
         return self.ask("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})

@@ -27,6 +27,10 @@ class Running:
     shared: Services
     server: Any
 
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
     def drive(self, talk: Callable[[Any], Awaitable[None]], login: str = "alice") -> None:
         """Let a browser in which somebody is signed in talk to it."""
 
