@@ -1,6 +1,7 @@
 """The whole app over the small site of the browser tests, in a thread of the test."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from sqlalchemy import make_url
 from app.server import gate_for, make
 from app.services import Services, services
 from app.settings import Live, Settings, Store
+from auth.records import TrailFilter
 
 
 @dataclass
@@ -98,3 +100,25 @@ def whole_app(folder: Path) -> Iterator[Running]:
     thread.join(20)
     shared.close()
     shared.store.close()
+
+
+async def shown(tab: Any, *words: str) -> str:
+    """Wait until the page says all of ``words``; everything that its parts were told."""
+    async with asyncio.timeout(20):
+        while True:
+            parts = json.dumps([[*tab.parts.values()], [message for _, message in tab.heard]], ensure_ascii=False)
+            if all(word in parts for word in words):
+                return parts
+            await asyncio.sleep(0.05)
+
+
+def trail(running: Running, kind: str, login: str | None = None) -> list[str]:
+    """The details of the audit trail's rows of a kind, newest first."""
+    return [row.detail for row in running.shared.store.trail.page(TrailFilter((kind,), login), limit=500)]
+
+
+async def eventually(true: Callable[[], bool]) -> None:
+    """Wait until it is true, for 20 s at most."""
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.05)
