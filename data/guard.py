@@ -253,7 +253,20 @@ _OWNED: dict[type[s.Table], Rule] = {
     s.Collection: _child("dataCollectionGroupId", s.Group),
     s.ImageQuality: _child(_DC, s.Collection),
     s.CollectionImage: _child(_DC, s.Collection),
-    s.GridInfo: _child("dataCollectionGroupId", s.Group),
+    s.GridInfo: Rule(
+        _any(_through("dataCollectionGroupId", s.Group, "dataCollectionGroupId"), _through(_DC, s.Collection, _DC)),
+        (("dataCollectionGroupId", s.Group, "dataCollectionGroupId"), (_DC, s.Collection, _DC)),
+    ),
+    s.WorkflowMesh: Rule(
+        _through("workflowMeshId", s.GridInfo, "workflowMeshId"), (("workflowMeshId", s.GridInfo, "workflowMeshId"),)
+    ),
+    s.Centring: _child("dataCollectionGroupId", s.Group),
+    s.CentringResult: Rule(
+        _any(
+            _through("xrayCentringId", s.Centring, "xrayCentringId"), _through("gridInfoId", s.GridInfo, "gridInfoId")
+        ),
+        (("xrayCentringId", s.Centring, "xrayCentringId"), ("gridInfoId", s.GridInfo, "gridInfoId")),
+    ),
     s.Integration: _child(_DC, s.Collection),
     s.Job: _child(_DC, s.Collection),
     s.Program: Rule(
@@ -270,7 +283,17 @@ _OWNED: dict[type[s.Table], Rule] = {
     s.Scaling: _child("autoProcScalingId", s.ScalingHasIntegration),
     s.AutoProc: _child("autoProcId", s.Scaling),
     s.Statistics: _child("autoProcScalingId", s.Scaling),
-    s.Screening: _child(_DC, s.Collection),
+    s.Screening: Rule(
+        _any(_through(_DC, s.Collection, _DC), _through("dataCollectionGroupId", s.Group, "dataCollectionGroupId")),
+        ((_DC, s.Collection, _DC), ("dataCollectionGroupId", s.Group, "dataCollectionGroupId")),
+    ),
+    s.ScreeningOutput: _child("screeningId", s.Screening),
+    s.ScreeningLattice: _child("screeningOutputId", s.ScreeningOutput),
+    s.Strategy: _child("screeningOutputId", s.ScreeningOutput),
+    s.Wedge: _child("screeningStrategyId", s.Strategy),
+    s.SubWedge: _child("screeningStrategyWedgeId", s.Wedge),
+    s.EnergyScan: Rule(_of_visit("sessionId"), (("sessionId", s.Visit, "sessionId"),)),
+    s.Spectrum: Rule(_of_visit("sessionId"), (("sessionId", s.Visit, "sessionId"),)),
     s.SSXCollection: _child(_DC, s.Collection),
     s.SSXResult: _child(_DC, s.Collection),
     s.EventChain: _child(_DC, s.Collection),

@@ -14,11 +14,19 @@ FLAVOURS: dict[str, Callable[[], MetaData]] = {"diamond": models.diamond_metadat
 
 # What a flavour lacks. `settle` reads it as nothing; whatever is new here costs the users of that flavour something.
 ABSENT_TABLES = {
-    "diamond": {"SSXProcessingResult"},
-    "esrf": {"AutoProcProgramMessage", "ExperimentType", "ProcessingJob"},
+    "diamond": {"SSXProcessingResult", "WorkflowMesh"},
+    "esrf": {"AutoProcProgramMessage", "ExperimentType", "ProcessingJob", "XrayCentring", "XrayCentringResult"},
 }
 ABSENT_COLUMNS = {
-    "diamond": {"AutoProcProgram.dataCollectionId", "BLSession.sessionTitle", "CTF.defocusU", "CTF.defocusV"},
+    "diamond": {
+        "AutoProcProgram.dataCollectionId",
+        "BLSession.sessionTitle",
+        "CTF.defocusU",
+        "CTF.defocusV",
+        "EnergyScan.remoteEnergy",
+        "EnergyScan.remoteFDoublePrime",
+        "EnergyScan.remoteFPrime",
+    },
     "esrf": {
         "AutoProcProgram.processingJobId",
         "BLSession.archived",
@@ -31,6 +39,10 @@ ABSENT_COLUMNS = {
         "DataCollectionGroup.experimentTypeId",
         "Detector.numberOfPixelsX",
         "Detector.numberOfPixelsY",
+        "GridInfo.dataCollectionId",
+        "GridInfo.patchesX",
+        "GridInfo.patchesY",
+        "GridInfo.snaked",
         "MotionCorrection.autoProcProgramId",
         "MotionCorrection.fftFullPath",
         "ProposalHasPerson.role",

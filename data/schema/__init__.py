@@ -1,7 +1,18 @@
 """The part of ISPyB that we read, as mapped classes. ISPyB's own names are quoted here and nowhere else."""
 
 from data.schema.base import Table
-from data.schema.collection import Collection, CollectionImage, Detector, ExperimentType, GridInfo, Group, ImageQuality
+from data.schema.collection import (
+    Centring,
+    CentringResult,
+    Collection,
+    CollectionImage,
+    Detector,
+    ExperimentType,
+    GridInfo,
+    Group,
+    ImageQuality,
+    WorkflowMesh,
+)
 from data.schema.em import CTF, MotionCorrection, Movie
 from data.schema.people import (
     AdminVar,
@@ -26,23 +37,34 @@ from data.schema.result import (
     ProgramMessage,
     Scaling,
     ScalingHasIntegration,
-    Screening,
     Statistics,
+)
+from data.schema.scan import EnergyScan, Spectrum
+from data.schema.screening import (
+    Screening,
+    ScreeningLattice,
+    ScreeningOutput,
+    Strategy,
+    SubWedge,
+    Wedge,
 )
 from data.schema.shipping import Container, Crystal, Dewar, Protein, Sample, Shipment, ShipmentHasVisit
 from data.schema.ssx import Event, EventChain, EventType, SSXCollection, SSXResult
 
 __all__ = [
-    "CTF",
     "AdminVar",
     "AutoProc",
     "BeamlineSetup",
+    "CTF",
+    "Centring",
+    "CentringResult",
     "Collection",
     "CollectionImage",
     "Container",
     "Crystal",
     "Detector",
     "Dewar",
+    "EnergyScan",
     "Event",
     "EventChain",
     "EventType",
@@ -70,12 +92,19 @@ __all__ = [
     "Scaling",
     "ScalingHasIntegration",
     "Screening",
+    "ScreeningLattice",
+    "ScreeningOutput",
     "Shipment",
     "ShipmentHasVisit",
+    "Spectrum",
     "Statistics",
+    "Strategy",
+    "SubWedge",
     "Table",
     "UserGroup",
     "Visit",
     "VisitHasPerson",
     "VisitType",
+    "Wedge",
+    "WorkflowMesh",
 ]

@@ -146,12 +146,71 @@ class CollectionImage(Table):
 
 
 class GridInfo(Table):
-    """The raster of a grid scan; steps in mm."""
+    """The raster of a grid scan. Steps in mm; offsets of the snapshot in pixels of it, angle in degrees.
+
+    The two scales of the snapshot are the same number, µm for each pixel: ESRF's column is named the other way, yet
+    those who write and draw it divide by it.
+    """
 
     __tablename__ = "GridInfo"
     id: Mapped[int] = key("gridInfoId")
     group_id: Mapped[int | None] = link("dataCollectionGroupId", "DataCollectionGroup.dataCollectionGroupId")
+    collection_id: Mapped[int | None] = link("dataCollectionId", "DataCollection.dataCollectionId")
+    mesh_id: Mapped[int | None] = link("workflowMeshId", "WorkflowMesh.workflowMeshId")
     steps_x: Mapped[float | None] = real("steps_x")
     steps_y: Mapped[float | None] = real("steps_y")
     step_x: Mapped[float | None] = real("dx_mm")
     step_y: Mapped[float | None] = real("dy_mm")
+    offset_x: Mapped[float | None] = real("xOffset")
+    offset_y: Mapped[float | None] = real("yOffset")
+    angle: Mapped[float | None] = real("meshAngle")
+    orientation: Mapped[str | None] = words("orientation", 10)
+    snaked: Mapped[int | None] = whole("snaked")
+    patches_x: Mapped[int | None] = whole("patchesX")
+    patches_y: Mapped[int | None] = whole("patchesY")
+    snapshot_x: Mapped[float | None] = real("snapshot_offsetXPixel")
+    snapshot_y: Mapped[float | None] = real("snapshot_offsetYPixel")
+    scale_x: Mapped[float | None] = real("micronsPerPixelX", "pixelsPerMicronX")
+    scale_y: Mapped[float | None] = real("micronsPerPixelY", "pixelsPerMicronY")
+
+
+class WorkflowMesh(Table):
+    """What a workflow found on a mesh, where ESRF keeps it: its best image."""
+
+    __tablename__ = "WorkflowMesh"
+    id: Mapped[int] = key("workflowMeshId")
+    best_image_id: Mapped[int | None] = link("bestImageId", "Image.imageId")
+
+
+class Centring(Table):
+    """X-ray centring on the grid scans of a group: ``kind`` 2d or 3d."""
+
+    __tablename__ = "XrayCentring"
+    id: Mapped[int] = key("xrayCentringId")
+    group_id: Mapped[int | None] = link("dataCollectionGroupId", "DataCollectionGroup.dataCollectionGroupId")
+    status: Mapped[str | None] = words("status", 7)
+    kind: Mapped[str | None] = words("xrayCentringType", 2)
+
+
+class CentringResult(Table):
+    """A crystal that X-ray centring found, in boxes of the grid. Old rows name the grid and not the centring."""
+
+    __tablename__ = "XrayCentringResult"
+    id: Mapped[int] = key("xrayCentringResultId")
+    centring_id: Mapped[int | None] = link("xrayCentringId", "XrayCentring.xrayCentringId")
+    grid_id: Mapped[int | None] = link("gridInfoId", "GridInfo.gridInfoId")
+    centre_x: Mapped[float | None] = real("centreOfMassX")
+    centre_y: Mapped[float | None] = real("centreOfMassY")
+    centre_z: Mapped[float | None] = real("centreOfMassZ")
+    peak_x: Mapped[int | None] = whole("maxVoxelX")
+    peak_y: Mapped[int | None] = whole("maxVoxelY")
+    peak_z: Mapped[int | None] = whole("maxVoxelZ")
+    voxels: Mapped[int | None] = whole("numberOfVoxels")
+    total: Mapped[float | None] = real("totalCount")
+    min_x: Mapped[float | None] = real("boundingBoxMinX")
+    max_x: Mapped[float | None] = real("boundingBoxMaxX")
+    min_y: Mapped[float | None] = real("boundingBoxMinY")
+    max_y: Mapped[float | None] = real("boundingBoxMaxY")
+    min_z: Mapped[float | None] = real("boundingBoxMinZ")
+    max_z: Mapped[float | None] = real("boundingBoxMaxZ")
+    status: Mapped[str | None] = words("status", 7)

@@ -129,13 +129,3 @@ class Statistics(Table):
     anomalous_multiplicity: Mapped[float | None] = real("anomalousMultiplicity")
     cc_half: Mapped[float | None] = real("ccHalf")
     cc_anomalous: Mapped[float | None] = real("ccAnomalous", "ccAno")
-
-
-class Screening(Table):
-    """A characterisation of a few images."""
-
-    __tablename__ = "Screening"
-    id: Mapped[int] = key("screeningId")
-    collection_id: Mapped[int | None] = link("dataCollectionId", "DataCollection.dataCollectionId")
-    program: Mapped[str | None] = words("programVersion", 45)
-    comments: Mapped[str | None] = words("shortComments", 20)
