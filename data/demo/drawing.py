@@ -49,7 +49,9 @@ def at_image(recipe: Recipe, shown: Shown, image: int) -> Recipe:
     """
     if shown.fate == "serial" or image < 1:
         return recipe
-    series = Series(shown.seed, shown.fate, shown.images, shown.best, degrees=shown.degrees, shape=shown.shape)
+    series = Series(
+        shown.seed, shown.fate, shown.images, shown.best, degrees=shown.degrees, shape=shown.shape, peak=shown.peak
+    )
     # A characterisation leaps from image to image; the recipe itself only knows steps of one width.
     leap = (image - 1) * (shown.degrees - shown.width) if shown.degrees > shown.width else 0.0
     recipe = replace(recipe, start_deg=round(shown.start + leap, 4))

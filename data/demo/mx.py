@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from random import Random
 
 from data.demo.beamlines import BX1, BX2, BX3, Beamline
+from data.demo.grids import Grids
 from data.demo.people import PlannedVisit, hostile_or
 from data.demo.plan import Plan, Shown
 from data.demo.quality import Fate, Series
 from data.demo.results import MULTIPLEX, Taken, process, screen, write_program, write_result
 from data.demo.shipments import PlannedSample
 from data.demo.words import COMMENTS, HOSTILE, LONG_COMMENT
-from data.schema import Collection, GridInfo, Group
+from data.schema import Collection, Group
 
 # What one experiment on a sample is: ISPyB's experiment type and the collections in its group.
 _KINDS = (
@@ -98,6 +99,7 @@ class _Shoot:
         elif random.random() < 0.1:
             wavelength = round(random.uniform(0.85, 1.3), 4)
         taken: list[Taken] = []
+        self.grids = Grids(group_id)
         last = when
         for place in range(experiment.collections):
             start = last + timedelta(seconds=random.randint(15, 60))
@@ -106,6 +108,8 @@ class _Shoot:
             taken.append(one)
         if not running:
             rows.of(Group)[-1]["end"] = last
+        if experiment.kind == "Mesh":
+            self.grids.centre(rows, running=running)
         if experiment.kind == "Collect - Multiwedge" and taken[0].quality > 0.5:
             program_id = write_program(rows, random, MULTIPLEX, taken[-1], "success", last)
             write_result(rows, random, MULTIPLEX, taken, self.sample, program_id)
@@ -118,6 +122,7 @@ class _Shoot:
         kind = experiment.kind
         mesh, few = kind == "Mesh", kind in {"Characterization", "Screening", "Still"}
         images, width, exposure = _sweep(random, line, kind)
+        images = self.grids.images(images) if mesh else images
         status = "DataCollection Successful" if mesh else random.choices(
             [status for status, _ in _STATUS], [weight for _, weight in _STATUS]
         )[0]  # fmt: skip
@@ -177,19 +182,19 @@ class _Shoot:
         if self.visit.proposal.name == "mx415" and self.visit.mark == "past" and collection_id % 9 == 0:
             rows.of(Collection)[-1]["comments"] = (*HOSTILE, LONG_COMMENT)[collection_id // 9 % 13]
         if mesh:
-            rows.add(GridInfo, group_id=group_id, steps_x=float(across), steps_y=float(down),
-                     step_x=0.02, step_y=0.02)  # fmt: skip
+            self.grids.add(rows, collection_id, across, down)
         shown = Shown(
             collection_id, line.name, sample.form.acronym, sample.form.space_group, sample.cell, sample.seed,
             sample.best, "grid" if mesh else fate, ice, plan_seed(self.plan, collection_id), images, axis,
             width if width else 0.05, wavelength, distance, exposure, line.flux * share, start.isoformat(),
             degrees=width if not few else 90.0, shape=(across, down) if mesh else (1, 1),
-            still=mesh or kind == "Still",
+            still=mesh or kind == "Still", peak=self.grids.peak(place) if mesh else None,
         )  # fmt: skip
         self._files(stem, shown, snapshots)
         series = Series(
             shown.seed, shown.fate, images, max(sample.best, resolution * 0.95),
-            self._stride(images, mesh=mesh), shown.degrees, shape=shown.shape, taken=done, ice=ice,
+            self._stride(images, mesh=mesh), shown.degrees, shape=shown.shape, peak=shown.peak,
+            taken=done, ice=ice,
             dozor=line is not BX2,
         )  # fmt: skip
         # A spot finder that was down leaves nothing.

@@ -16,8 +16,8 @@ class Shown:
     """What the frames of one collection show; everything that its row does not state.
 
     ``form`` the acronym of the crystal form, ``cell`` the sample's own, ``crystal`` the seed of its orientation,
-    ``best`` in Å, ``fate``, ``degrees`` and ``shape`` as in the per-image numbers, ``flux`` after transmission,
-    ``seed`` of the noise.
+    ``best`` in Å, ``fate``, ``degrees``, ``shape`` and ``peak`` as in the per-image numbers, ``flux``
+    after transmission, ``seed`` of the noise.
     """
 
     collection_id: int
@@ -42,6 +42,7 @@ class Shown:
     shape: tuple[int, int] = (1, 1)
     still: bool = False
     hit_rate: float = 1.0
+    peak: tuple[float, float] | None = None
 
 
 class Plan:

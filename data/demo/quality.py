@@ -16,8 +16,8 @@ class Series:
 
     ``images`` is the number wanted, ``taken`` that of a run that ended early, ``stride`` the step between those
     looked at (a busy beamline looks at a few hundred of each run); ``best`` the resolution in Å of the first image;
-    ``degrees`` the turn from one image to the next; ``shape`` the columns and rows of a raster; ``dozor``: whether
-    that program ran.
+    ``degrees`` the turn from one image to the next; ``shape`` the columns and rows of a raster, ``peak``
+    where in it the crystal is, as parts of its width and height; ``dozor``: whether that program ran.
     """
 
     NAMES: ClassVar[tuple[str, ...]] = (
@@ -32,6 +32,7 @@ class Series:
     degrees: float = 0.1
     hit_rate: float = 0.2
     shape: tuple[int, int] = (1, 1)
+    peak: tuple[float, float] | None = None
     taken: int | None = None
     ice: bool = False
     dozor: bool = True
@@ -80,7 +81,8 @@ class Series:
         column, row = index % across, index // across
         # Every other line of a raster runs backwards.
         column = np.where(row % 2, across - 1 - column, column)
-        x, y = random.uniform(0.3, 0.7) * across, random.uniform(0.3, 0.7) * down
+        part_x, part_y = self.peak or (random.uniform(0.3, 0.7), random.uniform(0.3, 0.7))
+        x, y = part_x * across, part_y * down
         wide, high = max(1.2, 0.16 * across), max(1.0, 0.2 * down)
         strength = np.exp(-(((column - x) / wide) ** 2) - ((row - y) / high) ** 2)
         return np.where(strength < 0.05, 0.0, strength)

@@ -108,7 +108,9 @@ class Shelf:
 
 def shown_from(what: dict[str, Any]) -> Shown:
     """A Shown from its JSON."""
-    return Shown(**{**what, "cell": tuple(what["cell"]), "shape": tuple(what["shape"])})
+    peak = what.get("peak")
+    listed = {"cell": tuple(what["cell"]), "shape": tuple(what["shape"]), "peak": tuple(peak) if peak else None}
+    return Shown(**{**what, **listed})
 
 
 def _frames(path: Path, stem: str, what: dict[str, Any]) -> bool:

@@ -52,10 +52,10 @@ from data.schema.shipping import Container, Crystal, Dewar, Protein, Sample, Shi
 from data.schema.ssx import Event, EventChain, EventType, SSXCollection, SSXResult
 
 __all__ = [
+    "CTF",
     "AdminVar",
     "AutoProc",
     "BeamlineSetup",
-    "CTF",
     "Centring",
     "CentringResult",
     "Collection",

@@ -20,6 +20,7 @@ from views.problem import Problem
 from views.reading import Reading
 from views.techniques import BY_KEY, TECHNIQUES
 from views.techniques.mx import status_badge
+from views.techniques.mx_grid import GridPanel
 from views.view import Span
 
 Row = dict[str, Any]
@@ -71,6 +72,7 @@ class CollectionView:
         self._viewer = Viewer(desk, height=520)
         self._plot = QualityPlot(on_image=self._image, height=260)
         self._side = Blocks()
+        self._grid = GridPanel(desk, self._rearrange, self._image)
         self._results = Table(
             RESULTS,
             on_want=self._want,
@@ -118,6 +120,7 @@ class CollectionView:
         """Drop what is under way."""
         self._reading.forget()
         self._again.forget()
+        self._grid.forget()
 
     def _question(self, reader: Reader) -> Answer:
         key = self._number or 0
@@ -134,15 +137,23 @@ class CollectionView:
         parts: list[tuple[Viewable, Span]] = [(self._head, 12)]
         if answer is not None:
             pictured, plotted = drawn(answer.collection), len(answer.quality["image"]) > 0
+            beside = self._grid.beside
             if pictured:
-                parts.append((self._viewer.pane, (7, 2) if plotted else 7))
+                rows = len(beside) or (2 if plotted else 1)
+                parts.append((self._viewer.pane, (7, rows) if rows > 1 else 7))
+            parts += [(part, span if pictured else 12) for part, span in beside]
             if plotted:
-                parts.append((self._plot.view, 5 if pictured else 12))
-            parts += [(self._side, 5 if pictured else 12), (self._results, 12), (self._facts, 12)]
+                # A map has the place beside the frame.
+                parts.append((self._plot.view, 12 if not pictured else 7 if beside else 5))
+            parts += [(self._side, 5 if pictured else 12), *self._grid.below]
+            parts += [(self._results, 12), (self._facts, 12)]
         shown = [part for part, _ in parts]
         if shown != self.parts:
             self.parts, self.spans = shown, [span for _, span in parts]
             self._desk.redraw()
+
+    def _rearrange(self) -> None:
+        self._arrange(self._answer)
 
     def _tell(self, answer: Answer) -> None:
         self._answer = answer
@@ -156,6 +167,8 @@ class CollectionView:
         if answer.collection["id"] == self._number:
             self._answer = answer
             self._draw(answer)
+            if answer.collection["technique"] == "mx":
+                self._grid.read()
             self._arrange(answer)
 
     def _late(self, problem: Problem) -> None:
@@ -251,7 +264,12 @@ class CollectionView:
         self._desk.head(f"{row.get('prefix') or 'Collection'} {row['id']}", trail)
 
     def _show_image(self, answer: Answer) -> None:
-        self._plot.mark(self._viewer.show(self._place, answer.collection, answer.quality))
+        image = self._viewer.show(self._place, answer.collection, answer.quality)
+        self._plot.mark(image)
+        if answer.collection["technique"] == "mx":
+            self._grid.show(self._place, answer.collection["id"], image)
+        else:
+            self._grid.clear()
 
     def _image(self, image: int) -> None:
         """A point of the plot was clicked: a stranger's number, bounded before it is used."""
