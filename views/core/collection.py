@@ -138,6 +138,7 @@ class CollectionView:
         if answer is not None:
             pictured, plotted = drawn(answer.collection), len(answer.quality["image"]) > 0
             beside = self._grid.beside
+            parts += self._grid.above
             if pictured:
                 rows = len(beside) or (2 if plotted else 1)
                 parts.append((self._viewer.pane, (7, rows) if rows > 1 else 7))

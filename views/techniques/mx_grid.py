@@ -68,6 +68,7 @@ class GridPanel:
         self._reading: Reading[_Answer] = Reading(desk, self._tell, self._fail)
         self.beside: list[tuple[Viewable, int]] = []
         """What stands beside the frame."""
+        self.above: list[tuple[Viewable, Span]] = []
         self.below: list[tuple[Viewable, Span]] = []
 
     def show(self, place: Place, collection_id: int, image: int | None) -> None:
@@ -116,8 +117,9 @@ class GridPanel:
         self._set([(self._words, 5)], [])
 
     def _set(self, beside: list[tuple[Viewable, int]], below: list[tuple[Viewable, Span]]) -> None:
-        if (beside, below) != (self.beside, self.below):
-            self.beside, self.below = beside, below
+        above: list[tuple[Viewable, Span]] = [(self._what, 12)] if len(beside) > 1 else []
+        if (above, beside, below) != (self.above, self.beside, self.below):
+            self.above, self.beside, self.below = above, beside, below
             self._arrange()
 
     # -- a stranger's input: one of what is offered, and a cell of what is drawn
@@ -145,13 +147,11 @@ class GridPanel:
         present = [key for key in INDICATORS if _known(answer.quality[0], key)]
         wanted = self._place.seen("grid") or ""
         key = wanted if wanted in present else present[0] if present else "spots"
-        self._what.set([c.select("grid", "Grid", [(one, INDICATORS[one][0]) for one in present], key)])
+        self._what.set([c.select("grid", "Map", [(one, INDICATORS[one][0]) for one in present], key)])
         self._show(self._plot, grid, answer.quality[0], key, answer.under[0], scan, first=scan.first)
         self._plot.mark(self._image)
         self._words.set(self._notes(grid, answer.quality[0], present, answer.under[0], scan))
         beside: list[tuple[Viewable, int]] = [(self._plot.view, 5), (self._words, 5)]
-        if present:
-            beside.insert(0, (self._what, 5))
         below: list[tuple[Viewable, Span]] = []
         if scan.across is not None and scan.across.raster is not None:
             self._show(self._other, scan.across, answer.quality[1], key, answer.under[1], scan, first=not scan.first)
