@@ -33,6 +33,7 @@ from data.techniques.collections import (
 EXPERIMENTS = experiments.EM
 
 _ENOUGH = 1000
+_PRIME, _FACTOR = 10007, 7919
 _VALUES = ("motion", "ctf_resolution", "defocus")
 
 
@@ -71,17 +72,12 @@ def _defocus() -> Any:
 
 def movie_values(visit_id: int, ids: Sequence[int] | None = None) -> Subquery:
     """Mean motion (Å), median CTF fit (Å) and median defocus (µm) of each collection that has movies."""
-    spread = _over(
-        select(
-            Movie.collection_id.label("collection_id"),
-            Movie.movie_id.label("movie_id"),
-            func.row_number().over(partition_by=Movie.collection_id, order_by=Movie.movie_id).label("place"),
-            func.count().over(partition_by=Movie.collection_id).label("movies"),
-        ),
-        visit_id,
-        ids,
-    ).subquery("spread")
-    of = spread.c.collection_id
+    counted = (
+        _over(select(Movie.collection_id.label("collection_id"), func.count().label("movies")), visit_id, ids)
+        .group_by(Movie.collection_id)
+        .subquery("counted")
+    )
+    of = Movie.collection_id
 
     def half_way(value: Any) -> tuple[Any, Any]:
         # NULLs sort first here and last there: they get a place of their own.
@@ -96,23 +92,23 @@ def movie_values(visit_id: int, ids: Sequence[int] | None = None) -> Subquery:
     defocus_place, defoci = half_way(defocus)
     values = (
         _with_corrections(
-            select(
-                of.label("collection_id"),
-                MotionCorrection.total_motion.label("motion"),
-                CTF.resolution.label("fit"),
-                fit_place.label("fit_place"),
-                fits.label("fits"),
-                defocus.label("defocus"),
-                defocus_place.label("defocus_place"),
-                defoci.label("defoci"),
-            )
-            .select_from(spread)
-            .join(Movie, Movie.movie_id == spread.c.movie_id)
-            .join(Collection, Collection.collection_id == Movie.collection_id)
-            .join(Group, Group.group_id == Collection.group_id)
-            .join(Visit, Visit.visit_id == Group.visit_id)
+            _over(
+                select(
+                    of.label("collection_id"),
+                    MotionCorrection.total_motion.label("motion"),
+                    CTF.resolution.label("fit"),
+                    fit_place.label("fit_place"),
+                    fits.label("fits"),
+                    defocus.label("defocus"),
+                    defocus_place.label("defocus_place"),
+                    defoci.label("defoci"),
+                ),
+                visit_id,
+                ids,
+            ).join(counted, counted.c.collection_id == of)
         )
-        .where((spread.c.place * _ENOUGH) % spread.c.movies < _ENOUGH)
+        # Beamlines number movies of several collections in turn: a plain stride of the number could miss some of them.
+        .where((Movie.movie_id * _FACTOR) % _PRIME * counted.c.movies < _PRIME * _ENOUGH)
         .subquery("movie_values")
     )
     v = values.c
