@@ -30,7 +30,13 @@ class Later:
     def __call__(self, act: Act) -> None:
         try:
             self._document.add_next_tick_callback(lambda: self._run(act))
-        except RuntimeError:  # the browser has gone
+        except (
+            RuntimeError,
+            AttributeError,
+        ):  # what Bokeh raises where the browser has gone depends on how far it went
+            context = self._document.session_context
+            if context is not None and not context.destroyed:
+                raise
             log.debug("an answer came after its page was closed")
 
     def _run(self, act: Act) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bokeh.document import Document
 from servers.running import Running, whole_app
 
+from app.later import Later
 from app.live import Pulses
 from data.live.feed import Feed
 from views.page import Page
@@ -175,3 +177,12 @@ def test_a_browser_whose_beat_fails_does_not_silence_the_others(caplog: pytest.L
 
     asyncio.run(beats())
     assert "could not be told" in caplog.text
+
+
+def test_an_answer_for_a_page_that_is_gone_is_dropped() -> None:
+    document, session, told = Document(), object(), []
+    later = Later(document)
+    document.callbacks.on_change_dispatch_to(session)  # type: ignore[arg-type]
+    document.destroy(session)
+    later(lambda: told.append(1))
+    assert not told
