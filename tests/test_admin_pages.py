@@ -123,7 +123,7 @@ def test_a_permission_taken_away_ends_within_a_minute_on_open_pages_and_frames(o
         ahead.by += 61
         with pytest.raises(HTTPClientError, match="404"):
             await admin.ask(f"/frame/{NEWEST}/1")
-        own.shared.pulses.check_seconds = 0.2
+        own.shared.pulses.check_seconds = own.shared.shared.right_seconds = 0.2
         await shown(page, "This visit does not exist, or you do not have access to it.")
         page.heard.clear()
         own.site.collect(5999)

@@ -64,7 +64,7 @@ async def until(true: Any) -> None:
 def test_an_open_monitor_is_left_within_a_minute_after_the_right_is_gone(own: Running, taken: str, words: str) -> None:
     ahead = 0.0
     own.shared.access._clock = lambda: time.monotonic() + ahead
-    own.shared.pulses.check_seconds = 0.2
+    own.shared.pulses.check_seconds = own.shared.shared.right_seconds = 0.2
 
     async def talk(admin: Any) -> None:
         nonlocal ahead

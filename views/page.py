@@ -6,7 +6,6 @@ from dataclasses import replace
 from panel.io import unlocked
 from panel.viewable import Viewable
 
-from data.core import visits
 from views import place as places
 from views.desk import Crumb, Desk
 from views.parts.blocks import Blocks, problem
@@ -89,7 +88,7 @@ class Page:
         """Ask whether this person may still see the visit that the page watches; where not, it leaves the page."""
         self._checked = self._current
         # The one before is forgotten: while the database is away it would go on asking beside this one.
-        self._checking.ask(lambda reader: visits.check(reader, visit_id))
+        self._checking.ask(lambda reader: self.desk.shared.check(reader, visit_id))
 
     def close(self) -> None:
         """The browser has gone: nothing is watched or asked for it any more."""

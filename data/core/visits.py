@@ -13,7 +13,7 @@ from data.reader import Reader
 from data.schema import Collection, ExperimentType, Group, Person, Proposal, Visit, VisitHasPerson, VisitType
 from data.techniques.experiments import technique_of_group
 
-__all__ = ["check", "current", "parse_name", "people", "recent", "techniques", "upcoming", "visit", "visits_of"]
+__all__ = ["current", "parse_name", "people", "recent", "techniques", "upcoming", "visit", "visits_of"]
 
 Row = dict[str, Any]
 
@@ -51,11 +51,6 @@ def visit(reader: Reader, proposal: str, number: int) -> Row:
     types = select(VisitType.name).join(Visit, Visit.visit_id == VisitType.visit_id)
     kinds = reader.rows(types.where(Visit.visit_id == found["id"]))
     return found | {"kinds": sorted({row[0] for row in kinds if row[0]})}
-
-
-def check(reader: Reader, visit_id: int) -> None:
-    """Whether the visit may still be seen; raises NotFound where not. One statement."""
-    reader.one(select(Visit.visit_id).where(Visit.visit_id == visit_id), "This visit")
 
 
 def visits_of(reader: Reader, proposal_id: int, asked: Asked, offset: int, limit: int) -> Page:

@@ -1,8 +1,8 @@
 """One answer for everybody who watches the same visit.
 
 Whoever may see a visit sees all of it, so rows read for one viewer are right for every other one, once that viewer's
-own right to the visit is known. The right is asked for each Scope and is at most a minute old; the rows are kept for
-one version of the visit, and concurrent questions for them wait for the first.
+own right to the visit is known. The right is asked for each Scope and is at most 45 s old; the rows are kept for one
+version of the visit, and concurrent questions for them wait for the first.
 """
 
 import threading
@@ -21,13 +21,16 @@ from data.schema import Visit
 T = TypeVar("T")
 Row = dict[str, Any]
 
-_RIGHT_SECONDS = 60.0
+# Open pages ask each 15 s (`app.live`): a right that was taken away is used for a minute at most.
+_RIGHT_SECONDS = 45.0
+_MOST_RIGHTS = 5000
 
 
 class Shared:
-    """Answers of one process, at most ``most`` of them."""
+    """Answers of one process, at most ``most`` of them. A right counts for ``right_seconds``."""
 
-    def __init__(self, most: int = 200) -> None:
+    def __init__(self, most: int = 200, right_seconds: float = _RIGHT_SECONDS) -> None:
+        self.right_seconds = right_seconds
         self._most = most
         self._lock = threading.Lock()
         self._answers: OrderedDict[Hashable, tuple[int, Future[Any]]] = OrderedDict()
@@ -35,8 +38,7 @@ class Shared:
 
     def answer(self, reader: Reader, visit_id: int, version: int, key: Hashable, ask: Callable[[Reader], T]) -> T:
         """The answer of ``ask`` for this version of the visit. Raises NotFound where the visit is not visible."""
-        if not self._sees(reader, visit_id):
-            raise NotFound("This visit")
+        self.check(reader, visit_id)
         if version == 0:  # nobody watches the visit, so nothing says when the answer grows old
             return ask(reader)
         future, mine = self._place(self._answers, (visit_id, key), version)
@@ -55,8 +57,7 @@ class Shared:
         ``ask`` reads the rows of some ids; what another viewer has read of a step is taken from there, so that a viewer
         who comes late to some of them asks for none of them again. Raises NotFound where the visit is not visible.
         """
-        if not self._sees(reader, visit_id):
-            raise NotFound("This visit")
+        self.check(reader, visit_id)
         mine: list[tuple[Hashable, Future[Any], frozenset[int]]] = []
         theirs: list[Future[Any]] = []
         for version, ids in steps.items():
@@ -87,12 +88,20 @@ class Shared:
         latest = {row["id"]: row for _, rows in sorted(read, key=lambda one: one[0]) for row in rows}
         return [latest[key] for key in sorted(latest, reverse=True)]
 
+    def check(self, reader: Reader, visit_id: int) -> None:
+        """Raises NotFound where the reader's Scope does not see the visit, or did not at most 45 s ago.
+
+        One statement for all browsers of a Scope.
+        """
+        if not self._sees(reader, visit_id):
+            raise NotFound("This visit")
+
     def _sees(self, reader: Reader, visit_id: int) -> bool:
         key = (reader.scope, visit_id)
         now = time.monotonic()
         with self._lock:
             known = self._rights.get(key)
-            stale = known is not None and now - known[0] > _RIGHT_SECONDS
+            stale = known is not None and now - known[0] > self.right_seconds
             if stale:
                 del self._rights[key]
         future, mine = self._place(self._rights, key, now, same=lambda _: True)
@@ -114,7 +123,7 @@ class Shared:
             future: Future[Any] = Future()
             table[key] = (mark, future)
             table.move_to_end(key)
-            while len(table) > self._most:
+            while len(table) > (_MOST_RIGHTS if table is self._rights else self._most):
                 table.popitem(last=False)
             return future, True
 
