@@ -17,6 +17,7 @@ from views.place import Place
 from views.techniques.mx_cells import CellsView
 from views.techniques.mx_processing import ProcessingView
 from views.techniques.mx_results import ResultsView
+from views.techniques.mx_scans import EnergyScanView, FluorescenceView
 from views.techniques.mx_table1 import Table1View
 from views.techniques.ssx_run import RunView
 
@@ -31,6 +32,8 @@ VIEWS: Views = {
     "results": ResultsView,
     "cells": CellsView,
     "table1": Table1View,
+    "energyscan": EnergyScanView,
+    "xrf": FluorescenceView,
     "why": WhyView,
     "account": AccountView,
     "admin": AdminView,

@@ -293,7 +293,7 @@ _OWNED: dict[type[s.Table], Rule] = {
     s.Wedge: _child("screeningStrategyId", s.Strategy),
     s.SubWedge: _child("screeningStrategyWedgeId", s.Wedge),
     s.EnergyScan: Rule(_of_visit("sessionId"), (("sessionId", s.Visit, "sessionId"),)),
-    s.Spectrum: Rule(_of_visit("sessionId"), (("sessionId", s.Visit, "sessionId"),)),
+    s.Fluorescence: Rule(_of_visit("sessionId"), (("sessionId", s.Visit, "sessionId"),)),
     s.SSXCollection: _child(_DC, s.Collection),
     s.SSXResult: _child(_DC, s.Collection),
     s.EventChain: _child(_DC, s.Collection),

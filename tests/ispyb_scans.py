@@ -98,7 +98,7 @@ def scans(w: Any) -> None:
     for key, visit, sample, unit in ((1, 11, 1, 1.0), (2, 41, 4, 0.001)):
         w.add(
             s.EnergyScan,
-            id=key,
+            scan_id=key,
             visit_id=visit,
             sample_id=sample,
             element="Se",
@@ -115,8 +115,8 @@ def scans(w: Any) -> None:
             end=datetime(2026, 3, 1, 9, 33),
         )
         w.add(
-            s.Spectrum,
-            id=key,
+            s.Fluorescence,
+            spectrum_id=key,
             visit_id=visit,
             sample_id=sample,
             energy=12700.0 * unit,

@@ -201,7 +201,7 @@ def visible(tiny: Facility, scope: Scope) -> dict[type[s.Table], list[dict[str, 
     of(s.ScreeningLattice, "output_id", outputs)
     of(s.SubWedge, "wedge_id", of(s.Wedge, "strategy_id", of(s.Strategy, "output_id", outputs)))
     of(s.EnergyScan, "visit_id", visits)
-    of(s.Spectrum, "visit_id", visits)
+    of(s.Fluorescence, "visit_id", visits)
     of(s.Event, "chain_id", of(s.EventChain, "collection_id", collections))
     of(s.CTF, "motion_id", of(s.MotionCorrection, "movie_id", of(s.Movie, "collection_id", collections)))
     integrations = of(s.Integration, "collection_id", collections)

@@ -19,11 +19,13 @@ _LONGEST_VIEW = 2000
 _MOST = 60
 
 PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "monitor", "results", "cells",
-         "table1", "why", "account", "admin")  # fmt: skip
+         "table1", "energyscan", "xrf", "why", "account", "admin")  # fmt: skip
 # Pages that the link names as a tab of what they are about.
 _OF_COLLECTION, _OF_VISITS = {"image", "processing", "monitor"}, {"results", "cells"}
 # Pages that the link names by themselves.
 _BY_NAME = {"proposals", "table1", "account", "admin"}
+# Pages whose number the link gives under their own name.
+_SCANS = ("energyscan", "xrf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Place:
     tab: str | None = None
     collection: int | None = None
     image: int | None = None
+    scan: int | None = None
     look: Look = ()
     listing: ListPlace = field(default_factory=ListPlace)
     view: tuple[tuple[str, str], ...] = ()
@@ -117,6 +120,16 @@ def table1(scalings: Sequence[int]) -> Place:
     return Place("table1").seeing(results=",".join(map(str, scalings)))
 
 
+def energy_scan(number: int) -> Place:
+    """One energy scan."""
+    return Place("energyscan", scan=number)
+
+
+def xrf(number: int) -> Place:
+    """One X-ray fluorescence spectrum."""
+    return Place("xrf", scan=number)
+
+
 def why(about: Place, person: str | None = None) -> Place:
     """Why oneself, or the person of that login, sees the proposal, visit or collection of ``about``."""
     return Place("why", about.proposal, about.visit, collection=about.collection).seeing(person=person)
@@ -139,6 +152,8 @@ def to_query(place: Place) -> str:
         pairs += [("page", "why"), *_about(place)]
     elif place.page in _BY_NAME:
         pairs.append(("page", place.page))
+    elif place.page in _SCANS and place.scan is not None:
+        pairs.append((place.page, str(place.scan)))
     elif place.page == "proposal" and place.proposal:
         pairs.append(("proposal", place.proposal))
     elif place.page == "visit" and place.visit_name:
@@ -203,6 +218,9 @@ def from_query(search: str) -> Place:
         return replace(place, page=tab, collection=number, tab=None)
     if number is not None:
         return replace(place, page="collection", collection=number, image=at, look=look_of(given))
+    for page in _SCANS:
+        if (scan := _whole(given.get(page))) is not None:
+            return replace(place, page=page, scan=scan, tab=None)
     if stay and tab in _OF_VISITS:
         return replace(place, page=tab, proposal=stay[1], visit=int(stay[2]), tab=None)
     if stay:

@@ -86,7 +86,7 @@ COSTS: dict[type[Table], str] = {
     schema.Wedge: "strategies without wedges",
     schema.SubWedge: "strategies without sub-wedges",
     schema.EnergyScan: "no energy scans",
-    schema.Spectrum: "no X-ray fluorescence spectra",
+    schema.Fluorescence: "no X-ray fluorescence spectra",
     schema.Shipment: "no shipments",
     schema.ShipmentHasVisit: "shipments are not tied to visits",
     schema.Dewar: "no dewars in shipments",

@@ -39,7 +39,7 @@ from data.schema.result import (
     ScalingHasIntegration,
     Statistics,
 )
-from data.schema.scan import EnergyScan, Spectrum
+from data.schema.scan import EnergyScan, Fluorescence
 from data.schema.screening import (
     Screening,
     ScreeningLattice,
@@ -69,6 +69,7 @@ __all__ = [
     "EventChain",
     "EventType",
     "ExperimentType",
+    "Fluorescence",
     "GridInfo",
     "Group",
     "GroupHasPermission",
@@ -96,7 +97,6 @@ __all__ = [
     "ScreeningOutput",
     "Shipment",
     "ShipmentHasVisit",
-    "Spectrum",
     "Statistics",
     "Strategy",
     "SubWedge",

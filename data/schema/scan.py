@@ -15,7 +15,7 @@ class EnergyScan(Table):
     """
 
     __tablename__ = "EnergyScan"
-    id: Mapped[int] = key("energyScanId")
+    scan_id: Mapped[int] = key("energyScanId")
     visit_id: Mapped[int | None] = link("sessionId", "BLSession.sessionId")
     sample_id: Mapped[int | None] = link("blSampleId", "BLSample.blSampleId")
     detector: Mapped[str | None] = words("fluorescenceDetector", 255)
@@ -49,11 +49,11 @@ class EnergyScan(Table):
     comments: Mapped[str | None] = words("comments", 1024)
 
 
-class Spectrum(Table):
+class Fluorescence(Table):
     """An X-ray fluorescence spectrum. ``energy`` is the exciting beam's, in eV or keV, by site and row."""
 
     __tablename__ = "XFEFluorescenceSpectrum"
-    id: Mapped[int] = key("xfeFluorescenceSpectrumId")
+    spectrum_id: Mapped[int] = key("xfeFluorescenceSpectrumId")
     visit_id: Mapped[int | None] = link("sessionId", "BLSession.sessionId")
     sample_id: Mapped[int | None] = link("blSampleId", "BLSample.blSampleId")
     raw_file: Mapped[str | None] = words("scanFileFullPath", 255)

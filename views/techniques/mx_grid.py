@@ -61,8 +61,8 @@ class GridPanel:
         self._image: int | None = None
         self._answer: _Answer | None = None
         self._what = Choices(self._chosen, label="What the map shows")
-        self._plot = GridPlot(on_image)
-        self._other = GridPlot(self._elsewhere, height=300)
+        self._plot = GridPlot(on_image, height=560)
+        self._other = GridPlot(self._elsewhere, height=340)
         self._words, self._other_words = Blocks(), Blocks()
         self._crystals = Matrix(label="Crystals found by X-ray centring")
         self._reading: Reading[_Answer] = Reading(desk, self._tell, self._fail)
