@@ -18,6 +18,7 @@ from views.techniques.mx_cells import CellsView
 from views.techniques.mx_processing import ProcessingView
 from views.techniques.mx_results import ResultsView
 from views.techniques.mx_scans import EnergyScanView, FluorescenceView
+from views.techniques.mx_strategy import StrategyView
 from views.techniques.mx_table1 import Table1View
 from views.techniques.ssx_run import RunView
 
@@ -29,6 +30,7 @@ VIEWS: Views = {
     "collection": CollectionView,
     "image": ImageView,
     "processing": ProcessingView,
+    "strategy": StrategyView,
     "results": ResultsView,
     "cells": CellsView,
     "table1": Table1View,

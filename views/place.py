@@ -18,10 +18,10 @@ _LONGEST = 200
 _LONGEST_VIEW = 2000
 _MOST = 60
 
-PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "monitor", "results", "cells",
-         "table1", "energyscan", "xrf", "why", "account", "admin")  # fmt: skip
+PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "strategy", "monitor", "results",
+         "cells", "table1", "energyscan", "xrf", "why", "account", "admin")  # fmt: skip
 # Pages that the link names as a tab of what they are about.
-_OF_COLLECTION, _OF_VISITS = {"image", "processing", "monitor"}, {"results", "cells"}
+_OF_COLLECTION, _OF_VISITS = {"image", "processing", "strategy", "monitor"}, {"results", "cells"}
 # Pages that the link names by themselves.
 _BY_NAME = {"proposals", "table1", "account", "admin"}
 # Pages whose number the link gives under their own name.
@@ -103,6 +103,11 @@ def image(collection: int, number: int | None = None, look: Look = ()) -> Place:
 def processing(number: int) -> Place:
     """The results of one collection, compared."""
     return Place("processing", collection=number)
+
+
+def strategy(number: int) -> Place:
+    """What programs made of a collection's first images, and the strategies that they propose."""
+    return Place("strategy", collection=number)
 
 
 def monitor(number: int) -> Place:

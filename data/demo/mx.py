@@ -206,7 +206,7 @@ class _Shoot:
             (line.beam[0] * line.camera.pixel, line.beam[1] * line.camera.pixel), finished, quality,
         )  # fmt: skip
         if few and kind != "Still":
-            screen(rows, random, collection_id)
+            screen(rows, random, collection_id, sample)
         if not (mesh or few or done * width < 15 or running):
             process(rows, random, taken, sample,
                     running=self.visit.mark == "current" and random.random() < 0.2)  # fmt: skip

@@ -7,6 +7,7 @@ from random import Random
 
 from data.demo.rows import Row, Rows
 from data.demo.shipments import PlannedSample
+from data.demo.strategies import propose
 from data.schema import (
     AutoProc,
     Integration,
@@ -212,9 +213,10 @@ def process(rows: Rows, random: Random, taken: Taken, sample: PlannedSample, *, 
             write_result(rows, random, pipeline, [taken], sample, program_id)
 
 
-def screen(rows: Rows, random: Random, collection_id: int) -> None:
+def screen(rows: Rows, random: Random, collection_id: int, sample: PlannedSample) -> None:
     """The strategies of a characterisation."""
     for program, comments in (("mosflm", "Mosflm native"), ("EDNA MXv1", "EDNAStrategy1"),
                               ("EDNA MXv1", "EDNAStrategy2")):  # fmt: skip
         if random.random() < 0.85:
-            rows.add(Screening, collection_id=collection_id, program=program, comments=comments)
+            screening = rows.add(Screening, collection_id=collection_id, program=program, comments=comments)
+            propose(rows, screening, program, sample)

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from data.demo import render
+from data.demo import render, scans
 from data.demo.curves import curves
 from data.demo.drawing import at_image, recipe_of
 from data.demo.plan import Plan, Shown
@@ -21,7 +21,7 @@ from data.demo.writers import whole
 STORED = "/simulated"
 _LOOK_EVERY = 20
 _FRESH = 180.0  # seconds: longer than anybody reads one file
-_REMADE = {".h5", ".cbf", ".jpg", ".json"}
+_REMADE = {".h5", ".cbf", ".jpg", ".json", ".fluo", ".efs", ".mca"}
 _FRAMES = re.compile(r"(?P<stem>[\w.+-]{1,150}_\d{1,5})_(?:master\.h5|data_\d{6}\.h5|\d{4}\.cbf)", re.ASCII)
 
 
@@ -131,9 +131,10 @@ def _picture(path: Path, what: dict[str, Any]) -> bool:
         with whole(path) as name:
             name.write_text(_drift(what), encoding="utf-8")
         return True
-    if what["kind"] == "curves":
+    texts = {"curves": curves, "energy_scan": scans.energy_scan, "factors": scans.factors, "xrf": scans.xrf}
+    if what["kind"] in texts:
         with whole(path) as name:
-            name.write_text(curves(what), encoding="utf-8")
+            name.write_text(texts[what["kind"]](what), encoding="utf-8")
         return True
     render.ensure(Recipe(file=path.name, **what), path.parent)
     return True

@@ -8,6 +8,7 @@ from data.demo.beamlines import CAMERAS
 from data.demo.curves import add_curves
 from data.demo.people import PlannedVisit, write_people, write_proposals, write_visits
 from data.demo.plan import Plan
+from data.demo.scans import add_scans
 from data.demo.shipments import write_shipments
 from data.schema import AdminVar, Detector, ExperimentType
 
@@ -54,6 +55,7 @@ def tell(anchor: date, seed: int = SEED) -> Plan:
             case "em":
                 em.write_visit(plan, visit, mine, midnight)
     add_curves(plan)
+    add_scans(plan)
     return plan
 
 

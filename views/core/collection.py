@@ -7,6 +7,7 @@ from panel.viewable import Viewable
 
 from data.core import collection as collections
 from data.reader import Reader
+from data.techniques.mx import strategies
 from views import place as places
 from views.core.viewer import Viewer, drawn, images_of
 from views.desk import Desk
@@ -57,6 +58,7 @@ class Answer:
     processings: list[Row]
     quality: Any
     neighbours: tuple[int | None, int | None]
+    screenings: int = 0
 
 
 class CollectionView:
@@ -130,6 +132,7 @@ class CollectionView:
             collections.processings(reader, key),
             collections.quality(reader, key),
             collections.neighbours(reader, key),
+            strategies.count(reader, key) if found["technique"] == "mx" else 0,
         )
 
     def _arrange(self, answer: Answer | None) -> None:
@@ -252,6 +255,8 @@ class CollectionView:
         if technique not in others:
             return []
         tabs = [b.tab("collection", "Collection", link(places.collection(key)), None, True), others[technique]]
+        if technique == "mx" and answer.screenings:
+            tabs.append(b.tab("strategy", "Strategy", link(places.strategy(key)), answer.screenings))
         return [b.tabs(tabs, "Views of the collection")]
 
     def _crumbs(self, row: Row) -> None:
