@@ -18,8 +18,8 @@ _LONGEST = 200
 _LONGEST_VIEW = 2000
 _MOST = 60
 
-PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "strategy", "monitor", "results",
-         "cells", "table1", "energyscan", "xrf", "why", "account", "admin")  # fmt: skip
+PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "strategy", "monitor",
+         "results", "cells", "table1", "energyscan", "xrf", "why", "account", "admin")  # fmt: skip
 # Pages that the link names as a tab of what they are about.
 _OF_COLLECTION, _OF_VISITS = {"image", "processing", "strategy", "monitor"}, {"results", "cells"}
 # Pages that the link names by themselves.
