@@ -156,6 +156,20 @@ def _through(column: str, owner: type[s.Table], key: str) -> Condition:
     return condition
 
 
+def _of_scaling(columns: Columns, scope: Scope) -> ColumnElement[bool]:
+    """Visible when a collection of a visible visit is in the scaling. Flat: SQLite nests only so deep."""
+    link, integration, collection, group = (
+        _t(c).alias() for c in (s.ScalingHasIntegration, s.Integration, s.Collection, s.Group)
+    )
+    joined = (
+        link.join(integration, integration.c.autoProcIntegrationId == link.c.autoProcIntegrationId)
+        .join(collection, collection.c.dataCollectionId == integration.c.dataCollectionId)
+        .join(group, group.c.dataCollectionGroupId == collection.c.dataCollectionGroupId)
+    )
+    seen = select(link.c.autoProcScalingId).select_from(joined).where(group.c.sessionId.in_(_visits(scope)))
+    return columns["autoProcScalingId"].in_(seen)
+
+
 def _any(*conditions: Condition) -> Condition:
     return lambda columns, scope: or_(*(condition(columns, scope) for condition in conditions))
 
@@ -218,8 +232,14 @@ def _child(column: str, owner: type[s.Table], key: str | None = None) -> Rule:
     return Rule(_through(column, owner, key or column), ((column, owner, key or column),))
 
 
+def _either(*owners: tuple[str, type[s.Table], str]) -> Rule:
+    """Visible through any of its owners."""
+    return Rule(_any(*(_through(*owner) for owner in owners)), owners)
+
+
 _PROGRAM = "autoProcProgramId"
 _DC = "dataCollectionId"
+_PHASING = "phasingProgramRunId"
 _OWNED: dict[type[s.Table], Rule] = {
     # Every way to see a visit also shows its proposal.
     s.Proposal: Rule(_of_proposal("proposalId"), (("proposalId", s.Visit, "proposalId"),)),
@@ -253,29 +273,20 @@ _OWNED: dict[type[s.Table], Rule] = {
     s.Collection: _child("dataCollectionGroupId", s.Group),
     s.ImageQuality: _child(_DC, s.Collection),
     s.CollectionImage: _child(_DC, s.Collection),
-    s.GridInfo: Rule(
-        _any(_through("dataCollectionGroupId", s.Group, "dataCollectionGroupId"), _through(_DC, s.Collection, _DC)),
-        (("dataCollectionGroupId", s.Group, "dataCollectionGroupId"), (_DC, s.Collection, _DC)),
-    ),
+    s.GridInfo: _either(("dataCollectionGroupId", s.Group, "dataCollectionGroupId"), (_DC, s.Collection, _DC)),
     s.WorkflowMesh: Rule(
         _through("workflowMeshId", s.GridInfo, "workflowMeshId"), (("workflowMeshId", s.GridInfo, "workflowMeshId"),)
     ),
     s.Centring: _child("dataCollectionGroupId", s.Group),
-    s.CentringResult: Rule(
-        _any(
-            _through("xrayCentringId", s.Centring, "xrayCentringId"), _through("gridInfoId", s.GridInfo, "gridInfoId")
-        ),
-        (("xrayCentringId", s.Centring, "xrayCentringId"), ("gridInfoId", s.GridInfo, "gridInfoId")),
+    s.CentringResult: _either(
+        ("xrayCentringId", s.Centring, "xrayCentringId"), ("gridInfoId", s.GridInfo, "gridInfoId")
     ),
+    s.CollectionAttachment: _child(_DC, s.Collection),
+    s.CollectionComment: _child(_DC, s.Collection),
     s.Integration: _child(_DC, s.Collection),
     s.Job: _child(_DC, s.Collection),
-    s.Program: Rule(
-        _any(
-            _through(_PROGRAM, s.Integration, _PROGRAM),
-            _through("processingJobId", s.Job, "processingJobId"),
-            _through(_DC, s.Collection, _DC),
-        ),
-        ((_PROGRAM, s.Integration, _PROGRAM), ("processingJobId", s.Job, "processingJobId"), (_DC, s.Collection, _DC)),
+    s.Program: _either(
+        (_PROGRAM, s.Integration, _PROGRAM), ("processingJobId", s.Job, "processingJobId"), (_DC, s.Collection, _DC)
     ),
     s.ProgramMessage: _child(_PROGRAM, s.Program),
     s.ProgramAttachment: _child(_PROGRAM, s.Program),
@@ -283,16 +294,24 @@ _OWNED: dict[type[s.Table], Rule] = {
     s.Scaling: _child("autoProcScalingId", s.ScalingHasIntegration),
     s.AutoProc: _child("autoProcId", s.Scaling),
     s.Statistics: _child("autoProcScalingId", s.Scaling),
-    s.Screening: Rule(
-        _any(_through(_DC, s.Collection, _DC), _through("dataCollectionGroupId", s.Group, "dataCollectionGroupId")),
-        ((_DC, s.Collection, _DC), ("dataCollectionGroupId", s.Group, "dataCollectionGroupId")),
-    ),
+    s.Screening: _either((_DC, s.Collection, _DC), ("dataCollectionGroupId", s.Group, "dataCollectionGroupId")),
     s.ScreeningOutput: _child("screeningId", s.Screening),
     s.ScreeningLattice: _child("screeningOutputId", s.ScreeningOutput),
     s.Strategy: _child("screeningOutputId", s.ScreeningOutput),
     s.Wedge: _child("screeningStrategyId", s.Strategy),
     s.SubWedge: _child("screeningStrategyWedgeId", s.Wedge),
     s.EnergyScan: Rule(_of_visit("sessionId"), (("sessionId", s.Visit, "sessionId"),)),
+    s.PhasingHasScaling: Rule(_of_scaling, (("autoProcScalingId", s.Scaling, "autoProcScalingId"),)),
+    s.PhasingStep: Rule(_of_scaling, (("autoProcScalingId", s.Scaling, "autoProcScalingId"),)),
+    s.Phasing: _child("phasingAnalysisId", s.PhasingHasScaling),
+    s.PhasingRun: _either((_PHASING, s.PhasingStep, "programRunId"), (_PHASING, s.Phasing, _PHASING)),
+    s.PhasingStatistics: _either(
+        ("phasingHasScalingId1", s.PhasingHasScaling, "phasingHasScalingId"),
+        ("phasingStepId", s.PhasingStep, "phasingStepId"),
+    ),
+    s.PhasingAttachment: _child(_PHASING, s.PhasingRun),
+    s.MRRun: Rule(_of_scaling, (("autoProcScalingId", s.Scaling, "autoProcScalingId"),)),
+    s.Blob: _child("mxMRRunId", s.MRRun),
     s.Fluorescence: Rule(_of_visit("sessionId"), (("sessionId", s.Visit, "sessionId"),)),
     s.SSXCollection: _child(_DC, s.Collection),
     s.SSXResult: _child(_DC, s.Collection),
@@ -305,10 +324,22 @@ _OWNED: dict[type[s.Table], Rule] = {
 
 # Reference tables: the same for everybody.
 _OPEN: frozenset[type[s.Table]] = frozenset(
-    {s.Detector, s.BeamlineSetup, s.ExperimentType, s.EventType, s.UserGroup, s.Permission, s.AdminVar}
+    {s.Detector, s.BeamlineSetup, s.ExperimentType, s.EventType, s.SpaceGroup, s.UserGroup, s.Permission, s.AdminVar}
 )
 # Who holds which right: for those who administer, whatever else one may see.
 _CLOSED: frozenset[type[s.Table]] = frozenset({s.GroupHasPermission, s.GroupHasPerson})
+
+
+def bare(mapped: type[s.Table]) -> CoreTable:
+    """The table itself, for a statement that writes: with `permitted` in it, and see ``data.core.comments``."""
+    return _t(mapped)
+
+
+def permitted(mapped: type[s.Table], scope: Scope) -> ColumnElement[bool]:
+    """The condition of a table as part of a statement that writes, over the `bare` table."""
+    if scope.everything:
+        return true()
+    return _OWNED[mapped].condition(_named(_t(mapped)), scope) if open_ways(scope) else false()
 
 
 def guarded(query: Query, scope: Scope) -> Query:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import ispyb_phasing
 import pytest
 from ispyb_scans import grids, scans, screenings
 from servers import mariadb as mariadb_server
@@ -250,6 +251,10 @@ def _mx(w: Writer) -> None:
     w.add(s.ProgramAttachment, id=1, program_id=3, kind="Log", name="a.log", directory="/data/p")
     w.add(s.ProgramAttachment, id=2, program_id=7, kind="Log", name="dimple.log", directory="/data/p")
     w.add(s.ProgramMessage, id=1, program_id=3, severity="WARNING", message="ice rings")
+    for key, collection in ((1, 1001), (2, 1005), (3, 4001)):
+        w.add(s.CollectionAttachment, id=key, collection_id=collection, kind="log", path=f"/data/p/{collection}.log")
+        w.add(s.CollectionComment, id=key, collection_id=collection, person_id=2, created=at(1, key), text="mind this")
+    ispyb_phasing.fill(w, at)
     for image in range(1, 11):
         spots = None if image == 10 else image * 10
         w.add(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ispyb import EVERYBODY, PEOPLE, RIGHTS, Facility, facility
+from ispyb import EVERYBODY, PEOPLE, RIGHTS, Facility, facility, ispyb_phasing
 from sqlalchemy import (
     Select,
     and_,
@@ -217,7 +217,7 @@ def visible(tiny: Facility, scope: Scope) -> dict[type[s.Table], list[dict[str, 
     of(s.ProgramAttachment, "program_id", programs)
     of(s.ScalingHasIntegration, "integration_id", integrations)
     scalings = of(s.Scaling, "scaling_id", {r["scaling_id"] for r in seen[s.ScalingHasIntegration]})
-    of(s.Statistics, "scaling_id", scalings)
+    ispyb_phasing.seen(raw, seen, of, collections, scalings)
     of(s.AutoProc, "auto_proc_id", {r["auto_proc_id"] for r in seen[s.Scaling]})
     # Samples, crystals and proteins: of the proposal, in its boxes, or used at a visit.
     at_hand = {r["sample_id"] for r in raw[s.Sample] if r["container_id"] in containers} | {

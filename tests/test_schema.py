@@ -15,7 +15,14 @@ FLAVOURS: dict[str, Callable[[], MetaData]] = {"diamond": models.diamond_metadat
 # What a flavour lacks. `settle` reads it as nothing; whatever is new here costs the users of that flavour something.
 ABSENT_TABLES = {
     "diamond": {"SSXProcessingResult", "WorkflowMesh"},
-    "esrf": {"AutoProcProgramMessage", "ExperimentType", "ProcessingJob", "XrayCentring", "XrayCentringResult"},
+    "esrf": {
+        "AutoProcProgramMessage",
+        "DataCollectionComment",
+        "ExperimentType",
+        "ProcessingJob",
+        "XrayCentring",
+        "XrayCentringResult",
+    },
 }
 ABSENT_COLUMNS = {
     "diamond": {
@@ -26,9 +33,15 @@ ABSENT_COLUMNS = {
         "EnergyScan.remoteEnergy",
         "EnergyScan.remoteFDoublePrime",
         "EnergyScan.remoteFPrime",
+        *(f"MXMRRun.{name}" for name in ("logFile", "message", "outputCoordFile", "outputMTZFile", "pipeline")),
+        *(f"MXMRRun.{name}" for name in ("runDirectory", "success")),
+        "PhasingProgramRun.phasingDirectory",
     },
     "esrf": {
+        "AutoProcProgram.parentAutoProcProgramId",
         "AutoProcProgram.processingJobId",
+        "AutoProcProgramAttachment.deleted",
+        "AutoProcProgramAttachment.importanceRank",
         "BLSession.archived",
         "CTF.astigmatism",
         "CTF.estimatedDefocus",
@@ -45,12 +58,16 @@ ABSENT_COLUMNS = {
         "GridInfo.snaked",
         "MotionCorrection.autoProcProgramId",
         "MotionCorrection.fftFullPath",
+        *(f"MXMRRun.{name}" for name in ("LLG", "TFZ", "autoProcProgramId", "spaceGroup")),
+        *(f"MXMRRunBlob.{name}" for name in ("filePath", "height", "mapType", "occupancy", "x", "y", "z")),
+        *(f"MXMRRunBlob.nearestAtom{name}" for name in ("ChainId", "Distance", "Name", "ResName", "ResSeq")),
         "ProposalHasPerson.role",
     },
 }
+_STEPS = tuple(f"PhasingStep.{name}" for name in ("enantiomorph", "highRes", "lowRes", "solventContent"))
 # Kept as another kind there: cast by `settle`.
 OTHER_KINDS = {
-    "diamond": {"AutoProcProgram.processingStatus": "whole"},
+    "diamond": {"AutoProcProgram.processingStatus": "whole"} | dict.fromkeys(_STEPS, "text"),
     "esrf": dict.fromkeys(
         (
             "CTF.astigmatismAngle",
@@ -61,6 +78,7 @@ OTHER_KINDS = {
             "MotionCorrection.averageMotionPerFrame",
             "MotionCorrection.dosePerFrame",
             "MotionCorrection.totalMotion",
+            *_STEPS,
         ),
         "text",
     )

@@ -214,3 +214,24 @@ class CentringResult(Table):
     min_z: Mapped[float | None] = real("boundingBoxMinZ")
     max_z: Mapped[float | None] = real("boundingBoxMaxZ")
     status: Mapped[str | None] = words("status", 7)
+
+
+class CollectionAttachment(Table):
+    """A file that belongs to a collection itself; ``path`` is the whole one."""
+
+    __tablename__ = "DataCollectionFileAttachment"
+    id: Mapped[int] = key("dataCollectionFileAttachmentId")
+    collection_id: Mapped[int | None] = link("dataCollectionId", "DataCollection.dataCollectionId")
+    kind: Mapped[str | None] = words("fileType", 8)
+    path: Mapped[str | None] = words("fileFullPath", 255)
+
+
+class CollectionComment(Table):
+    """A remark of one person on a collection, beside the one text that the collection has of its own."""
+
+    __tablename__ = "DataCollectionComment"
+    id: Mapped[int] = key("dataCollectionCommentId")
+    collection_id: Mapped[int | None] = link("dataCollectionId", "DataCollection.dataCollectionId")
+    person_id: Mapped[int | None] = link("personId", "Person.personId")
+    created: Mapped[datetime | None] = moment("createTime")
+    text: Mapped[str | None] = words("comments", 4000)

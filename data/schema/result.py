@@ -14,6 +14,7 @@ class Program(Table):
     program_id: Mapped[int] = key("autoProcProgramId")
     job_id: Mapped[int | None] = whole("processingJobId", index=True)
     collection_hint: Mapped[int | None] = whole("dataCollectionId", index=True)
+    parent_id: Mapped[int | None] = whole("parentAutoProcProgramId")
     name: Mapped[str | None] = words("processingPrograms", 255)
     command: Mapped[str | None] = words("processingCommandLine", 255)
     status: Mapped[str | None] = words("processingStatus", 7)
@@ -44,6 +45,8 @@ class ProgramAttachment(Table):
     kind: Mapped[str | None] = words("fileType", 6)
     name: Mapped[str | None] = words("fileName", 255)
     directory: Mapped[str | None] = words("filePath", 255)
+    rank: Mapped[int | None] = whole("importanceRank")
+    deleted: Mapped[int | None] = whole("deleted")
 
 
 class Job(Table):
