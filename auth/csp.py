@@ -18,6 +18,7 @@ from tornado.web import OutputTransform
 #   component whose `_bundle` is a Path is a file of /components/ and needs neither;
 # - Bokeh writes <style> elements into shadow roots, so style-src needs 'unsafe-inline';
 # - icons of widgets are data: images.
+# Frames are for pages that pipelines wrote: those come with a policy of their own, and all else of ours refuses frames.
 _DIRECTIVES: Final = {
     "default-src": "'none'",
     "script-src": "'self' 'nonce-{nonce}'",
@@ -30,7 +31,7 @@ _DIRECTIVES: Final = {
     "manifest-src": "'self'",
     "media-src": "'self'",
     "object-src": "'none'",
-    "frame-src": "'none'",
+    "frame-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'self'",
     "frame-ancestors": "'none'",

@@ -3,7 +3,6 @@
 The question is put anew, in the rights of whoever asks, for every file; rows are read and written in parts.
 """
 
-import asyncio
 import csv
 import datetime
 import io
@@ -11,10 +10,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from tornado.iostream import StreamClosedError
-
+from app.routes.streams import Streamed, attached
 from app.services import Services
-from auth.routes import AuthedHandler
 from data.errors import DataError, NotFound
 from data.exports import MOST, Answer, Wanted, ask
 from data.lists import Asked
@@ -24,7 +21,6 @@ from data.sheet import Spec
 from data.techniques.mx.table1 import as_csv, as_latex, as_markdown, harmless, table
 from data.techniques.mx.table1_files import chosen_with_files
 from views.place import Place, from_query
-from views.problem import problem_of
 from views.techniques.mx_table1 import scalings_of
 
 _KINDS = {
@@ -49,45 +45,13 @@ def wanted_of(place: Place) -> Wanted:
     return Wanted(place.proposal or "", place.visit, place.collection, place.tab or "mx", asked, dict(place.view))
 
 
-class ExportHandler(AuthedHandler):
+class ExportHandler(Streamed):
     """``/export/<table>.<form>?…``, with the query of the page's link."""
-
-    def initialize(self, services: Services) -> None:
-        self._services = services
 
     async def get(self, name: str, form: str) -> None:
         place = from_query(self.request.query)
-        loop, services = asyncio.get_running_loop(), self._services
-        pool = services.exports
-        try:
-            reader = await loop.run_in_executor(pool, services.access.reader, self.identity)
-            pieces = await loop.run_in_executor(pool, self._begin, reader, name, form, place)
-            first = await loop.run_in_executor(pool, self._next, reader, pieces)
-        except Exception as error:
-            self._refuse(error)
-            return
-        self.set_header("Content-Type", _KINDS[form])
-        self.set_header("Content-Disposition", f'attachment; filename="{_file_name(name, place)}.{form}"')
-        self.set_header("Cache-Control", "private, no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        try:
-            while first is not None:
-                self.write(first)
-                await self.flush()
-                first = await loop.run_in_executor(pool, self._next, reader, pieces)
-            self.finish()
-        except StreamClosedError:
-            return
-        except Exception as error:
-            # The head is sent: a file that ends early must not look whole.
-            problem_of(error)
-            self.request.connection.close()  # type: ignore[union-attr]
-
-    def _next(self, reader: Reader, pieces: Iterator[bytes]) -> bytes | None:
-        """The next piece. Raises NotFound when rights changed: whoever takes a file slowly has it for long."""
-        if self._services.access.scope(self.identity) != reader.scope:
-            raise NotFound("This table")
-        return next(pieces, None)
+        headers = {"Content-Type": _KINDS[form], "Content-Disposition": attached(f"{_file_name(name, place)}.{form}")}
+        await self.stream(lambda reader: self._begin(reader, name, form, place), lambda: headers)
 
     def _begin(self, reader: Reader, name: str, form: str, place: Place) -> Iterator[bytes]:
         if name == "table1":
@@ -106,15 +70,6 @@ class ExportHandler(AuthedHandler):
         if form not in forms or not rows:
             raise NotFound("This table")
         return forms[form](table(rows)).encode()
-
-    def _refuse(self, error: Exception) -> None:
-        problem = problem_of(error)
-        if problem.gone:
-            self._services.denials.note(self.identity, self.address, self.request.uri or "")
-        self.set_status(404 if isinstance(error, NotFound) else 503 if isinstance(error, DataError) else 500)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.set_header("Cache-Control", "no-store")
-        self.finish(f"{problem.title}. {problem.text}{f' ({problem.reference})' if problem.reference else ''}\n")
 
 
 def _file_name(name: str, place: Place) -> str:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from app.routes import exports, runs, trail, viewer
+from app.routes import exports, files, runs, trail, viewer
 from app.services import Services
 
 
 def patterns(services: Services) -> list[tuple[Any, ...]]:
     """What Bokeh's server takes as ``extra_patterns``. Raises SettingsError."""
-    return [pattern for part in (viewer, exports, trail, runs) for pattern in part.patterns(services)]
+    return [pattern for part in (viewer, exports, files, trail, runs) for pattern in part.patterns(services)]

@@ -262,15 +262,21 @@ def _shells(reader: Reader, visit_id: int, collection_id: int, scalings: list[in
 
 
 def attachments(reader: Reader, collection_id: int) -> list[Row]:
-    """Files that pipelines left: id, program_id, program, kind, name, directory. Two statements; raises NotFound."""
+    """Files that pipelines left: id, program_id, program, kind, name, directory, rank (1: look at this first).
+
+    Two statements; raises NotFound.
+    """
     columns = (
         ProgramAttachment.id,
         Program.name.label("program"),
         ProgramAttachment.kind,
         ProgramAttachment.name,
         ProgramAttachment.directory,
+        ProgramAttachment.rank,
+        ProgramAttachment.deleted,
     )
-    return _left(reader, collection_id, columns, ProgramAttachment)
+    rows = _left(reader, collection_id, columns, ProgramAttachment)
+    return [row for row in rows if not row.pop("deleted")]
 
 
 def messages(reader: Reader, collection_id: int) -> list[Row]:

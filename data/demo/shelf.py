@@ -14,6 +14,7 @@ from typing import Any
 from data.demo import render, scans
 from data.demo.curves import curves
 from data.demo.drawing import at_image, recipe_of
+from data.demo.logs import log_of, report_of
 from data.demo.plan import Plan, Shown
 from data.demo.recipe import Recipe
 from data.demo.writers import whole
@@ -21,7 +22,7 @@ from data.demo.writers import whole
 STORED = "/simulated"
 _LOOK_EVERY = 20
 _FRESH = 180.0  # seconds: longer than anybody reads one file
-_REMADE = {".h5", ".cbf", ".jpg", ".json", ".fluo", ".efs", ".mca"}
+_REMADE = {".h5", ".cbf", ".jpg", ".json", ".fluo", ".efs", ".mca", ".txt", ".log", ".html"}
 _FRAMES = re.compile(r"(?P<stem>[\w.+-]{1,150}_\d{1,5})_(?:master\.h5|data_\d{6}\.h5|\d{4}\.cbf)", re.ASCII)
 
 
@@ -127,14 +128,9 @@ def _frames(path: Path, stem: str, what: dict[str, Any]) -> bool:
 
 
 def _picture(path: Path, what: dict[str, Any]) -> bool:
-    if what["kind"] == "drift":
+    if what["kind"] in _TEXTS:
         with whole(path) as name:
-            name.write_text(_drift(what), encoding="utf-8")
-        return True
-    texts = {"curves": curves, "energy_scan": scans.energy_scan, "factors": scans.factors, "xrf": scans.xrf}
-    if what["kind"] in texts:
-        with whole(path) as name:
-            name.write_text(texts[what["kind"]](what), encoding="utf-8")
+            name.write_text(_TEXTS[what["kind"]](what), encoding="utf-8")
         return True
     render.ensure(Recipe(file=path.name, **what), path.parent)
     return True
@@ -162,3 +158,7 @@ def _drift(what: dict[str, Any]) -> str:
     trace = {"type": "scatter", "mode": "lines+markers", "name": "simulated drift", "x": x, "y": y}
     layout = {"xaxis": {"title": "x shift (Å)"}, "yaxis": {"title": "y shift (Å)"}}
     return json.dumps({"data": [trace], "layout": layout})
+
+
+_TEXTS = {"drift": _drift, "curves": curves, "log": log_of, "report": report_of,
+          "energy_scan": scans.energy_scan, "factors": scans.factors, "xrf": scans.xrf}  # fmt: skip

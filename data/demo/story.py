@@ -6,6 +6,7 @@ from random import Random
 from data.demo import em, mx, ssx
 from data.demo.beamlines import CAMERAS
 from data.demo.curves import add_curves
+from data.demo.logs import add_logs
 from data.demo.people import PlannedVisit, write_people, write_proposals, write_visits
 from data.demo.plan import Plan
 from data.demo.scans import add_scans
@@ -56,6 +57,7 @@ def tell(anchor: date, seed: int = SEED) -> Plan:
                 em.write_visit(plan, visit, mine, midnight)
     add_curves(plan)
     add_scans(plan)
+    add_logs(plan)
     return plan
 
 

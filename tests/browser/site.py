@@ -37,6 +37,8 @@ HOSTILE = (
     "<svg onload=window.executed=3></svg><a href='javascript:window.executed=4'>link</a>{{7*7}}"
 )
 SAMPLES = ("lyso_1", "lyso_2", "lyso_3")
+FILES = ("dials.log", "report.html", "crystal.jpg", "core.log", "gone.log")
+"""What the run 2 on the newest collection left, numbered from 1."""
 NEWEST = 5230
 FRAMES = 3
 QUALITY = 60
@@ -187,6 +189,11 @@ def _files(folder: Path) -> None:
         CbfImage(data=counts, header={}).write(str(folder / f"xtal_{NEWEST}_{image:04d}.cbf"))
     Image.effect_noise((320, 240), 60).convert("RGB").save(folder / "crystal.jpg")
     (folder / f"xtal_{NEWEST - 1}_0001.cbf").write_bytes(b"this is no image")
+    (folder / "dials.log").write_text(
+        "".join(f"line {n}{' WARNING ice' if n % 999 == 0 else ''}\n" for n in range(5000))
+    )
+    (folder / "report.html").write_text(f"<!DOCTYPE html><h1>Report</h1><script>parent.executed = 9</script>{HOSTILE}")
+    (folder / "core.log").write_bytes(bytes(range(256)) * 4)
 
 
 def _collection(number: int, group: int, start: datetime, folder: Path) -> dict[str, Any]:
@@ -309,6 +316,9 @@ def _rows(files: Path) -> Rows:
     _result(rows, 1, NEWEST, "fast_dp", "1", 1.52)
     _result(rows, 2, NEWEST, "xia2 dials", "1", 1.41)
     _result(rows, 3, NEWEST - 2, "autoPROC", None, None)
+    for key, name in enumerate(FILES, 1):
+        add(s.ProgramAttachment, id=key, program_id=2, kind="Log", name=name, directory=str(files))
+    add(s.ProgramMessage, id=1, program_id=2, severity="WARNING", message="ice rings", description=HOSTILE)
     _result(rows, 4, 901, HOSTILE, "1", 1.9, group=HOSTILE, message=HOSTILE)
     return rows
 

@@ -85,6 +85,8 @@ def values(mapped: type[s.Table], number: int) -> dict[str, Any]:
     elif mapped is s.Group:
         by_number = {key: technique for technique, key in numbers().items()}
         found["experiment"] = KINDS[by_number.get(number, "mx")]
+    elif mapped is s.ProgramAttachment:
+        found["deleted"] = 0  # else nobody sees it
     return found
 
 

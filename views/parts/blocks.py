@@ -123,9 +123,9 @@ def rule(holds: bool, words: str, row: str = "") -> Block:
     return _block("rule", holds=holds, words=words, row=row)
 
 
-def field(key: str, label: str, value: str = "", placeholder: str = "") -> Block:
-    """One line of a ``form`` to type into."""
-    return _block("field", key=key, label=label, value=value, placeholder=placeholder)
+def field(key: str, label: str, value: str = "", placeholder: str = "", lines: int = 1, longest: int = 100) -> Block:
+    """What a ``form`` has to type into: one line, or several; ``longest`` in characters."""
+    return _block("field", key=key, label=label, value=value, placeholder=placeholder, lines=lines, longest=longest)
 
 
 # -- blocks
@@ -244,7 +244,7 @@ def form(name: str, fields: Sequence[Item], button: str, label: str) -> Block:
     return _block("form", name=name, fields=list(fields), button=button, label=label)
 
 
-def typed(value: str) -> dict[str, str]:
+def typed(value: str, longest: int = 100) -> dict[str, str]:
     """What was typed into a ``form``: texts by key, none where it is something else. A stranger's input."""
     try:
         found = json.loads(value)
@@ -252,7 +252,7 @@ def typed(value: str) -> dict[str, str]:
         return {}
     if not isinstance(found, dict):
         return {}
-    return {key: text.strip()[:100] for key, text in found.items() if isinstance(text, str)}
+    return {key: text.strip()[:longest] for key, text in found.items() if isinstance(text, str)}
 
 
 class Blocks(Part):
@@ -285,6 +285,6 @@ class Blocks(Part):
         return {"blocks": self._blocks}
 
     def _heard(self, kind: str, data: dict[str, Any]) -> None:
-        name, value = short(data.get("name")), short(data.get("value", ""), 2000)
+        name, value = short(data.get("name")), short(data.get("value", ""), 20_000)
         if kind == "action" and name and value is not None:
             self._call(self._on_action, name, value)
