@@ -12,11 +12,12 @@ from app.services import Services
 from auth.identity import SignedIn
 from auth.records import AuditRow, SignIn, TrailFilter
 from auth.sign_ins import mark_of
+from data.core.comments import Comment, NotPermitted, Pen
 from data.core.permissions import administered, watched
 from data.errors import NotFound, Unavailable
 from data.lists import Asked, times
 from data.reader import Reader
-from data.scope import scope_of
+from data.scope import Scope, scope_of
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -111,6 +112,48 @@ class BrowserOffice:
         self._record("logout everywhere", me.provider)
         end = self._shared.store.revoke_everywhere
         return _stored(lambda: end(me, self._who.session_hash, "signed out everywhere"))
+
+    # -- comments
+
+    def may_comment(self) -> bool:
+        """Whether this person may comment on the collections that they see."""
+        pen = self._shared.pen
+        return pen is not None and pen.may(self._reader().scope)
+
+    def comment(self, collection_id: int, before: str | None, comment: Comment) -> None:
+        """Replace the comment ``before``, as stored. Raises NotFound, Changed and others: then nothing is written."""
+        detail = f"comment of collection {collection_id}: “{comment.stored}” in place of “{before or ''}”"
+        self._written(detail, lambda pen, scope, record: pen.write(scope, collection_id, before, comment, record))
+
+    def remark(self, collection_id: int, text: str) -> None:
+        """Add a remark of one's own. Raises as `comment`."""
+        detail = f"remark on collection {collection_id}: “{text}”"
+        self._written(detail, lambda pen, scope, record: pen.remark(scope, collection_id, text, record))
+
+    def remembers(self) -> bool:
+        """Whether the site has room for remarks."""
+        return self._shared.pen is not None and self._shared.pen.remembers()
+
+    def _written(self, detail: str, write: Callable[[Pen, Scope, Callable[[], None]], None]) -> None:
+        """Write, with a row in the audit trail that stands before the write is final: none is without one."""
+        pen = self._shared.pen
+        if pen is None:
+            raise NotPermitted()
+        noted = False
+
+        def record() -> None:
+            nonlocal noted
+            self._record("write", detail)
+            noted = True
+
+        # Rights as they are now: what one writes stays.
+        self._shared.access.forget(self._who.identity)
+        try:
+            write(pen, self._reader().scope, record)
+        except Exception:
+            if noted:
+                self._record("write", f"undone: {detail}")
+            raise
 
     def denied(self, place: str) -> None:
         """Note that what the link ``place`` names was not shown."""

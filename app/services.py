@@ -10,6 +10,7 @@ from app.live import Pulses
 from app.providers import trusted
 from app.settings import Settings
 from auth.store import Store
+from data.core.comments import Pen
 from data.images.files import Files
 from data.live.feed import Feed
 from data.live.poller import Poller
@@ -32,6 +33,7 @@ class Services:
     access: Access
     pulses: Pulses
     runs: Runs
+    pen: Pen | None = None
     shared: Shared = field(default_factory=Shared)
     # Questions and files apart: a slow file server must not hold up the lists.
     questions: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(6, "question"))
@@ -50,6 +52,8 @@ class Services:
         for pool in (self.questions, self.pictures, self.exports):
             pool.shutdown(wait=False, cancel_futures=True)
         self.source.close()
+        if self.pen is not None:
+            self.pen.close()
 
 
 def services(settings: Settings, files: Files | None = None) -> Services:
@@ -87,5 +91,13 @@ def services(settings: Settings, files: Files | None = None) -> Services:
         Access(source, rights, trusted(settings), linked=store.links.person),
         Pulses(feed),
         Runs(source, files),
+        _pen(settings),
         questions=ThreadPoolExecutor(settings.server.threads, "question"),
     )
+
+
+def _pen(settings: Settings) -> Pen | None:
+    chosen = settings.comments
+    if not chosen.write or chosen.url is None:
+        return None
+    return Pen(chosen.url.render_as_string(hide_password=False), accounts=chosen.proposal_accounts)

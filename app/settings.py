@@ -208,6 +208,24 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True)
+class Comments:
+    """Whether people may write comments and flags into ISPyB, which is only read otherwise."""
+
+    write: bool = _setting(
+        kinds.flag(),
+        "Let people comment on collections that they see, and flag them.",
+        False,
+    )
+    url: URL | None = _setting(
+        kinds.database_url(_DATABASE),
+        "ISPyB with the credentials for that: a user that may only read, UPDATE `DataCollection` and INSERT into "
+        "`DataCollectionComment`.",
+        None,
+    )
+    proposal_accounts: bool = _setting(kinds.flag(), "Let the accounts of proposals do so, too.", False)
+
+
+@dataclass(frozen=True, slots=True)
 class Live:
     """How quickly news arrives."""
 
@@ -245,6 +263,7 @@ class Settings:
     frames: FrameSettings = FrameSettings()
     access: Access = Access()
     results: Results = Results()
+    comments: Comments = Comments()
     live: Live = Live()
     desktop: Desktop = Desktop()
     log: Log = Log()
@@ -310,6 +329,9 @@ def load(
     providers = provider_settings.from_environment(environ, providers, problems)
     chosen = provider_settings.read(providers, public=settings.public, problems=problems)
     settings = replace(settings, login=replace(settings.login, providers=chosen))
+    if settings.comments.write and settings.comments.url is None:
+        name = variable("comments", "url")
+        problems.append(f"{name} (comments.url) must be {_DATABASE}, as comments.write is set")
     if problems:
         raise SettingsError("\n".join(problems))
     if settings.store.url is None:

@@ -2,6 +2,7 @@
 
 from typing import Any, NoReturn, Protocol
 
+from data.core.comments import Comment
 from data.errors import NotFound
 from data.lists import Asked
 from data.reader import Reader
@@ -47,6 +48,18 @@ class Office(Protocol):
     def sign_out_everywhere(self) -> int:
         """End all of one's own sign-ins, this one too; how many."""
 
+    def may_comment(self) -> bool:
+        """Whether this person may comment on the collections that they see."""
+
+    def comment(self, collection_id: int, before: str | None, comment: Comment) -> None:
+        """Replace the comment ``before``, as stored. Raises NotFound, Changed and others: then nothing is written."""
+
+    def remark(self, collection_id: int, text: str) -> None:
+        """Add a remark of one's own. Raises as `comment`."""
+
+    def remembers(self) -> bool:
+        """Whether the site has room for remarks."""
+
     def denied(self, place: str) -> None:
         """Note that what the link ``place`` names was not shown. Does not wait and raises nothing."""
 
@@ -60,7 +73,13 @@ class NoOffice:
         raise NotFound("This page")
 
     reader_of = signed_in = sign_out = trail = trail_address = _closed
-    own = failures = sign_out_own = sign_out_everywhere = _closed
+    own = failures = sign_out_own = sign_out_everywhere = comment = remark = _closed
+
+    def may_comment(self) -> bool:
+        """Nobody may."""
+        return False
+
+    remembers = may_comment
 
     def denied(self, place: str) -> None:
         """Nobody to tell."""

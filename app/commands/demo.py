@@ -90,6 +90,7 @@ def settings_of(settings: Settings, made: facility.Facility) -> Settings:
         database=dataclasses.replace(settings.database, url=make_url(made.url), replica_url=None),
         store=dataclasses.replace(settings.store, url=make_url(f"sqlite:///{made.directory / 'lens.sqlite'}")),
         login=dataclasses.replace(settings.login, providers=ACCOUNTS_ONLY),
+        comments=dataclasses.replace(settings.comments, write=True, url=make_url(made.url)),
         access=dataclasses.replace(
             settings.access, beamline_groups=made.rights.beamlines, everything=tuple(sorted(made.rights.everything))
         ),
