@@ -6,15 +6,18 @@ from views import place as places
 from views.core.account import AccountView
 from views.core.admin import AdminView
 from views.core.collection import CollectionView
+from views.core.files import FilesView
 from views.core.home import Home
 from views.core.image import ImageView
 from views.core.proposal import ProposalView
 from views.core.proposals import Proposals
+from views.core.sample import SampleView
 from views.core.visit import VisitView
 from views.core.why import WhyView
 from views.page import Views
 from views.place import Place
 from views.techniques.mx_cells import CellsView
+from views.techniques.mx_downstream import DownstreamView
 from views.techniques.mx_processing import ProcessingView
 from views.techniques.mx_results import ResultsView
 from views.techniques.mx_scans import EnergyScanView, FluorescenceView
@@ -28,9 +31,12 @@ VIEWS: Views = {
     "proposal": ProposalView,
     "visit": VisitView,
     "collection": CollectionView,
+    "sample": SampleView,
     "image": ImageView,
     "processing": ProcessingView,
     "strategy": StrategyView,
+    "files": FilesView,
+    "downstream": DownstreamView,
     "results": ResultsView,
     "cells": CellsView,
     "table1": Table1View,

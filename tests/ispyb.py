@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import ispyb_phasing
+import pages_files  # noqa: F401 - questions that belong to these rows
 import pytest
 from ispyb_scans import grids, scans, screenings
 from servers import mariadb as mariadb_server

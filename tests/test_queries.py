@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ispyb import DATABASES, EVERYBODY, JOBS, RATES, Facility, at, shared
+from ispyb import DATABASES, EVERYBODY, JOBS, RATES, Facility, at, pages_files, shared
 
 from data import guard
 from data.core import changes, collection, proposals, search, shipments, visits
@@ -92,7 +92,7 @@ PAGES: dict[str, Page] = {
     "em.newer": lambda r: em.newer(r, 21, 0),
     "em.changed": lambda r: em.changed(r, 21, [2001]),
     "em.fits": lambda r: em.fits(r, 21, Asked(search="s"), [2001]),
-}
+} | pages_files.PAGES
 for _name, (_fields, _ask) in lists().items():
     PAGES[f"{_name} search"] = lambda r, ask=_ask: ask(r, Asked(search="s"))
     # One column of each join will do here: see test_queries_lists for all of them.
@@ -158,6 +158,7 @@ def test_a_foreign_collection_reads_exactly_as_an_absent_one(tiny: Facility, log
         collection.processings,
         collection.attachments,
         collection.messages,
+        *pages_files.OF_A_COLLECTION,
     ):
         absent = answer(lambda r, page=page: page(r, 999), reader)
         assert absent == "This collection does not exist, or you do not have access to it."

@@ -18,10 +18,12 @@ _LONGEST = 200
 _LONGEST_VIEW = 2000
 _MOST = 60
 
-PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "strategy", "monitor",
-         "results", "cells", "table1", "energyscan", "xrf", "why", "account", "admin")  # fmt: skip
+PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "strategy", "files",
+         "downstream", "monitor", "results", "cells", "sample", "table1", "energyscan", "xrf", "why", "account",
+         "admin")  # fmt: skip
 # Pages that the link names as a tab of what they are about.
-_OF_COLLECTION, _OF_VISITS = {"image", "processing", "strategy", "monitor"}, {"results", "cells"}
+_OF_COLLECTION = {"image", "processing", "strategy", "files", "downstream", "monitor"}
+_OF_VISITS = {"results", "cells"}
 # Pages that the link names by themselves.
 _BY_NAME = {"proposals", "table1", "account", "admin"}
 # Pages whose number the link gives under their own name.
@@ -50,6 +52,7 @@ class Place:
     tab: str | None = None
     collection: int | None = None
     image: int | None = None
+    sample: int | None = None
     scan: int | None = None
     look: Look = ()
     listing: ListPlace = field(default_factory=ListPlace)
@@ -105,6 +108,16 @@ def processing(number: int) -> Place:
     return Place("processing", collection=number)
 
 
+def files(number: int, key: str | None = None) -> Place:
+    """The files of one collection and of the pipelines that ran on it; ``key`` is the one that is open."""
+    return Place("files", collection=number).seeing(file=key)
+
+
+def downstream(number: int) -> Place:
+    """What came after the reduction of one collection."""
+    return Place("downstream", collection=number)
+
+
 def strategy(number: int) -> Place:
     """What programs made of a collection's first images, and the strategies that they propose."""
     return Place("strategy", collection=number)
@@ -118,6 +131,11 @@ def monitor(number: int) -> Place:
 def results(name: str, number: int | None = None, page: str = "results", **view: str | None) -> Place:
     """The best results of a visit, or of a proposal; ``page`` cells: their cells in clusters."""
     return Place(page, proposal=name, visit=number).seeing(**view)
+
+
+def sample(number: int) -> Place:
+    """One sample: its collections over all visits."""
+    return Place("sample", sample=number)
 
 
 def table1(scalings: Sequence[int]) -> Place:
@@ -163,6 +181,8 @@ def to_query(place: Place) -> str:
         pairs.append(("proposal", place.proposal))
     elif place.page == "visit" and place.visit_name:
         pairs.append(("visit", place.visit_name))
+    elif place.page == "sample" and place.sample is not None:
+        pairs.append(("sample", str(place.sample)))
     elif place.page == "collection" and place.collection is not None:
         pairs.append(("collection", str(place.collection)))
         if place.image is not None:
@@ -234,6 +254,8 @@ def from_query(search: str) -> Place:
         return replace(place, page=tab, proposal=given["proposal"], tab=None)
     if _NAME.match(given.get("proposal", "")):
         return replace(place, page="proposal", proposal=given["proposal"])
+    if (named := _whole(given.get("sample"))) is not None:
+        return replace(place, page="sample", sample=named, tab=None)
     if given.get("page") in {"proposals", "table1"}:
         return replace(place, page=given["page"], tab=None)
     return Place()

@@ -9,6 +9,8 @@ from data.core import collection as collections
 from data.reader import Reader
 from data.techniques.mx import strategies
 from views import place as places
+from views.core.remarks import Remarks, Said, said
+from views.core.tabs import tabs_of
 from views.core.viewer import Viewer, drawn, images_of
 from views.desk import Desk
 from views.parts import blocks as b
@@ -58,6 +60,7 @@ class Answer:
     processings: list[Row]
     quality: Any
     neighbours: tuple[int | None, int | None]
+    said: Said
     screenings: int = 0
 
 
@@ -85,6 +88,7 @@ class CollectionView:
             height=260,
         )
         self._facts = Blocks()
+        self._remarks = Remarks(desk, lambda: self._again.ask(self._question))
         self.parts: list[Viewable] = [self._head]
         self.spans: list[Span] = [12]
         self._reading: Reading[Answer] = Reading(desk, self._tell, self._fail)
@@ -132,6 +136,7 @@ class CollectionView:
             collections.processings(reader, key),
             collections.quality(reader, key),
             collections.neighbours(reader, key),
+            said(self._desk, reader, found),
             strategies.count(reader, key) if found["technique"] == "mx" else 0,
         )
 
@@ -217,11 +222,16 @@ class CollectionView:
         self._head.set(
             [
                 b.heading(f"{title}{run}", 1, detail, [status_badge(row.get("status"), row.get("run_status"))]),
-                *self._tabs(answer, technique.key),
+                *tabs_of(
+                    desk,
+                    row,
+                    "collection",
+                    {"processing": len(answer.processings), "strategy": answer.screenings},
+                ),
                 b.tiles(_tiles(answer, technique.key)),
-                *([b.text(row["comments"], quiet=True)] if row.get("comments") else []),
             ]
         )
+        self._remarks.show(key, answer.said)
         snapshots = [
             b.picture(
                 desk.snapshot(key, n, "full"),
@@ -237,7 +247,10 @@ class CollectionView:
             side.append(b.images(snapshots, "Snapshots", 150))
         elif technique.key == "mx":
             side.append(b.empty("No snapshots", "The beamline stored no picture of this crystal."))
-        if answer.neighbours != (None, None):
+        if row.get("sample_id") is not None:
+            sample = desk.link(places.sample(row["sample_id"]))
+            links.append(b.entry(f"All of sample {row.get('sample') or row['sample_id']}", link=sample))
+        if links:
             side.append(b.entries(links))
         self._side.set(side)
         series = answer.quality
@@ -245,19 +258,6 @@ class CollectionView:
             self._plot.show(series["image"], series["spots"], series["resolution"])
         self._results.reload()
         self._facts.set([b.heading("Parameters", 2), *technique.describe(row)])
-
-    def _tabs(self, answer: Answer, technique: str) -> list[Block]:
-        key, link, count = answer.collection["id"], self._desk.link, len(answer.processings)
-        others = {
-            "mx": b.tab("processing", "Processing", link(places.processing(key)), count),
-            "ssx": b.tab("monitor", "Monitor", link(places.monitor(key))),
-        }
-        if technique not in others:
-            return []
-        tabs = [b.tab("collection", "Collection", link(places.collection(key)), None, True), others[technique]]
-        if technique == "mx" and answer.screenings:
-            tabs.append(b.tab("strategy", "Strategy", link(places.strategy(key)), answer.screenings))
-        return [b.tabs(tabs, "Views of the collection")]
 
     def _crumbs(self, row: Row) -> None:
         proposal, visit = row.get("proposal"), row.get("visit_number")

@@ -89,7 +89,7 @@ class ProposalView:
             away="visits",
         )
         self._samples = Listing(
-            desk, SAMPLES, dict, _nothing, desk.relist,
+            desk, SAMPLES, self._sample, _nothing, desk.relist,
             label="Samples", noun=("sample", "samples"),
             empty=("No samples", "Samples appear here once a shipment holds them."), away="samples",
         )  # fmt: skip
@@ -119,6 +119,9 @@ class ProposalView:
             )
 
         self._reading.ask(ask)
+
+    def _sample(self, row: Row) -> Row:
+        return {**row, "_link": self._desk.link(places.sample(row["id"]))}
 
     def beat(self) -> None:
         """A proposal watches no visit."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 import data.techniques.mx.queries as queries
+from data.core.comments import shown
 from views import place as places
 from views.desk import Desk
 from views.parts import blocks as b
@@ -164,6 +165,7 @@ def draw(desk: Desk, row: Row) -> Row:
     cell = [row.get(f"best_{name}") for name in ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")]
     snapshot = desk.snapshot(key) if row.get("snapshot") else None
     return row | {
+        "comments": shown(row.get("comments")),
         "_link": link,
         "key": key,
         "id": {"text": str(key), "link": link},

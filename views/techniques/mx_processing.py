@@ -14,6 +14,7 @@ from data.techniques.mx.curves import Statistics, statistics
 from data.techniques.mx.logs import LABELS
 from data.techniques.mx.rule import METRICS, SHELLS, Rule, rule_from
 from views import place as places
+from views.core.tabs import tabs_of
 from views.desk import Desk
 from views.parts import blocks as b
 from views.parts import choices as c
@@ -205,10 +206,6 @@ class ProcessingView:
         badges = [
             b.badge(f"{count} {RUN[state][0].lower()}", RUN[state][1]) for state, count in counts.items() if count
         ]
-        tabs = [
-            b.tab("collection", "Collection", desk.link(places.collection(key))),
-            b.tab("processing", "Processing", desk.link(self._place), len(results), True),
-        ]
         scalings = [found["scaling_id"] for found in results if _key(found) in picked and found["scaling_id"]]
         asked = "" if self._place.seen("rule") is None else f"&v.rule={rule}"
         about = f"{desk.prefix}/export/processing"
@@ -218,7 +215,7 @@ class ProcessingView:
         self._head.set(
             [
                 b.heading(f"{title} · processing", 1, detail, badges),
-                b.tabs(tabs, "Views of the collection"),
+                *tabs_of(desk, row, "processing", {"processing": len(results)}),
                 b.text(f"Best: {rule.words}." + ("" if qualified else " No result qualifies."), quiet=True),
                 *notes,
                 b.links(

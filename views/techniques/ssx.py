@@ -1,6 +1,7 @@
 """Serial crystallography: columns, cards and parameters."""
 
 import data.techniques.ssx.queries as queries
+from data.core.comments import shown
 from views import place as places
 from views.desk import Desk
 from views.parts import blocks as b
@@ -129,6 +130,7 @@ def draw(desk: Desk, row: Row) -> Row:
     key = row["id"]
     link = desk.link(places.collection(key))
     return row | {
+        "comments": shown(row.get("comments")),
         "_link": link,
         "key": key,
         "id": {"text": str(key), "link": link},
