@@ -16,14 +16,14 @@ def propose(rows: Rows, screening_id: int, program: str, sample: PlannedSample) 
     """Output, lattice and strategy of one screening. What is random comes from its number."""
     random = Random(screening_id * 41)  # noqa: S311 - simulated data, not a secret
     mosflm = program == "mosflm"
-    bad = random.random() < 0.08
+    bad, found = random.random() < 0.08, random.randint(40, 600)
     output = rows.add(
         ScreeningOutput, screening_id=screening_id, program=program,
         said=random.choice(_BAD) if bad else None if mosflm else
         f"Labelit: Indexing successful ({sample.form.space_group}). Integration successful. "
         "Strategy calculation successful.",
-        mosaicity=None if bad else round(random.uniform(0.1, 1.2), 2), spots_found=random.randint(40, 600),
-        spots_used=random.randint(20, 300), spot_deviation=round(random.uniform(0.08, 0.4), 3),
+        mosaicity=None if bad else round(random.uniform(0.1, 1.2), 2), spots_found=found,
+        spots_used=round(found * random.uniform(0.5, 1.0)), spot_deviation=round(random.uniform(0.08, 0.4), 3),
         rings=int(random.random() < 0.1), indexed=int(not bad), solved=int(not bad),
     )  # fmt: skip
     if bad:

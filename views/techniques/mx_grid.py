@@ -159,10 +159,10 @@ class GridPanel:
             link = self._desk.link(places.collection(scan.across.collection_id))
             detail = f"ω {number(scan.across.omega, 1)}°, this one {number(grid.omega, 1)}°"
             self._other_words.set([b.heading("At right angles", 2, detail), b.links([(label, link)])])
-            below += [(self._other_words, 12), (self._other.view, 6)]
+            below += [(self._other.view, 7), (self._other_words, 5)]
         if scan.centrings:
             self._crystals.set(_HEADS, [_crystal(n, one, grid.raster) for n, one in enumerate(scan.centrings, 1)])
-            below.append((self._crystals, 6 if below else 12))
+            below.insert(0, (self._crystals, 12))
         self._set(beside, below)
 
     def _show(

@@ -32,7 +32,7 @@ _HEADS = (
     m.head("Ranking", "Å", "Resolution that the program ranks the crystal by", "right"),
     m.head("Axis"),
     m.head("Start – end", "°", "", "right"),
-    m.head("Oscillation", "°", "", "right"),
+    m.head("Osc.", "°", "Oscillation of one image", "right"),
     m.head("Images", "", "", "right"),
     m.head("Exposure", "s", "Of one image", "right"),
     m.head("Transm.", "%", "Transmission", "right"),
@@ -256,7 +256,7 @@ def _card(screening: Row, edge: float | None) -> Block:
             if text:
                 name = strategy["program"] or _name(screening)
                 kind = " · anomalous" if strategy["anomalous"] else ""
-                blocks.append(b.copied(text, f"{name}{kind}: sub-wedges, between tabs"))
+                blocks.append(b.copied(text, f"{name}{kind}: sub-wedges (°, s, %, Å), between tabs"))
     if screening["remarks"]:
         blocks.append(b.text(screening["remarks"], quiet=True))
     detail = f" · {when(screening['recorded'])}" if screening["recorded"] else ""

@@ -144,20 +144,20 @@ def _of_wedge(wedge: Row, edge: float | None) -> list[str]:
 
 COPIED = (
     ("wedge", "wedge"),
-    ("number", "sub-wedge"),
+    ("number", "sub"),
     ("axis", "axis"),
-    ("start", "start (deg)"),
-    ("end", "end (deg)"),
-    ("oscillation", "oscillation (deg)"),
+    ("start", "start"),
+    ("end", "end"),
+    ("oscillation", "osc"),
     ("images", "images"),
-    ("exposure", "exposure (s)"),
-    ("transmission", "transmission (%)"),
-    ("resolution", "resolution (A)"),
+    ("exposure", "time"),
+    ("transmission", "transm"),
+    ("resolution", "res"),
 )
 
 
 def as_text(strategy: Row) -> str:
-    """A strategy as lines of values between tabs, unrounded, to be copied; empty where it has no sub-wedges."""
+    """A strategy as lines of values between tabs, unrounded (°, s, %, Å), to be copied; empty without sub-wedges."""
     lines = [
         "\t".join(_plain(sub.get(key) if key != "wedge" else wedge["number"]) for key, _ in COPIED)
         for wedge in strategy["wedges"]
