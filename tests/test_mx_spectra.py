@@ -150,6 +150,7 @@ def test_lines_are_those_of_the_tables() -> None:
         assert lines.emission(element)[0].energy == pytest.approx(energy, abs=0.003)
     mercury = {line.name: line.energy for line in lines.emission("HG", 12.7)}
     assert mercury["Hg Lα"] == pytest.approx(9.9888, abs=0.003)
+    assert all(line.energy > 1.5 for line in lines.emission("Fe"))
     assert "Hg Kα" not in mercury  # 12.7 keV does not excite it
 
 

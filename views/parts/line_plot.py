@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 import panel as pn
-from bokeh.models import ColumnDataSource, DataRange1d, HoverTool, ResetTool, SaveTool, WheelZoomTool
+from bokeh.models import (
+    ColumnDataSource,
+    DataRange1d,
+    HoverTool,
+    NumeralTickFormatter,
+    ResetTool,
+    SaveTool,
+    WheelZoomTool,
+)
 from bokeh.models.tools import PanTool
 from bokeh.plotting import figure
 from numpy.typing import NDArray
@@ -14,7 +22,7 @@ from numpy.typing import NDArray
 from views.parts.plot import _style, made, thin
 
 COLOURS = ("#4f8ff7", "#e2953c", "#9a7fd1", "#3fa66b")
-_MOST_POINTS = 6_000
+_MOST_POINTS, _MOST_DOTS = 6_000, 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,7 @@ class LinePlot:
         self._log = log
         self._lines = ColumnDataSource(data={"x": [], "y": [], "colour": [], "name": []})
         self._points = ColumnDataSource(data={"x": [], "y": [], "colour": [], "name": []})
+        self._names = ColumnDataSource(data={"x": [], "y": [], "colour": [], "name": []})
         self._marks = ColumnDataSource(data={"x": [], "y": [], "top": [], "low": [], "colour": [], "name": []})
         self.figure = self._draw(height, name)
         self.view = pn.pane.Bokeh(self.figure, sizing_mode="stretch_width", design=None)
@@ -60,6 +69,15 @@ class LinePlot:
             "y": [y for _, y in kept],
             "colour": colours,
             "name": names,
+        }
+        dots = sum(len(x) for x, _ in kept) <= _MOST_DOTS
+        self._dots.glyph.update(fill_alpha=0.7 if dots else 0.0, line_alpha=0.0)
+        several = len(lines) > 1
+        self._names.data = {
+            "x": [float(x[-1]) for x, _ in kept if several],
+            "y": [float(y[-1]) for _, y in kept if several],
+            "name": [name for name in names if several],
+            "colour": [colour for colour in colours if several],
         }
         self._points.data = {
             "x": np.concatenate([x for x, _ in kept]) if kept else [],
@@ -103,7 +121,7 @@ class LinePlot:
             tools=[],
         )
         drawn = plot.multi_line("x", "y", source=self._lines, line_color="colour", line_width=1.6)
-        points = plot.scatter("x", "y", source=self._points, color="colour", size=3, alpha=0.6)
+        points = self._dots = plot.scatter("x", "y", source=self._points, color="colour", size=4)
         plot.segment(
             "x", "low", "x", "top", source=self._marks, line_color="colour", line_dash="dashed", line_alpha=0.8
         )
@@ -111,7 +129,12 @@ class LinePlot:
             "x", "y", text="name", source=self._marks, text_color="colour", text_font_size="11px", x_offset=3,
             text_baseline="middle",
         )  # fmt: skip
-        plot.y_range.renderers = [drawn, points]
+        plot.text(
+            "x", "y", text="name", source=self._names, text_color="colour", text_font_size="13px", text_align="right",
+            y_offset=-6,
+        )  # fmt: skip
+        if not self._log:
+            plot.yaxis[0].formatter = NumeralTickFormatter(format="0,0.[00]")
         plot.x_range.renderers = [drawn, points]
         marks = plot.scatter("x", "top", source=self._marks, size=1, alpha=0)
         plot.y_range.renderers = [drawn, points, marks]

@@ -367,7 +367,7 @@ def _spectrum_facts(row: Row, answer: _Xrf) -> Block:
         [
             b.fact("File", answer.file.name or "–"),
             b.fact("Energies", found.words if found is not None else "–"),
-            b.fact("Counts in all", number(counts, 0)),
+            b.fact("Counts in all", number(counts)),
             b.fact("Beam energy", *_with(row["energy"], 1, "eV")),
             b.fact("Exposure", *_with(row["exposure"], 3, "s")),
             b.fact("Transmission", number(row["transmission"]), title="As stored: a fraction or percent, by site"),

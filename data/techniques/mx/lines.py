@@ -20,6 +20,7 @@ _NAMES = {"Ka1": "Kα", "Kb1": "Kβ", "La1": "Lα", "Lb1": "Lβ"}
 _EDGE_OF = {"Ka1": "K", "Kb1": "K", "La1": "L3", "Lb1": "L2"}
 _REST_KEV = 510.99895
 _NEAR_KEV = 0.06
+_SOFTEST_KEV = 1.5  # what is softer stays in the air before the detector
 MISSING = "Lines and edges of elements need XrayDB: install the extra mx."
 
 
@@ -73,7 +74,7 @@ def symbol(text: str | None) -> str | None:
 
 
 def emission(element: str, excitation: float | None = None) -> list[Emission]:
-    """The strongest K and L lines of an element, those that ``excitation`` in keV can excite."""
+    """The strongest K and L lines of an element from 1.5 keV on, those that ``excitation`` in keV can excite."""
     name = symbol(element)
     known = _known(name) if name is not None else None
     if name is None or known is None:
@@ -82,7 +83,8 @@ def emission(element: str, excitation: float | None = None) -> list[Emission]:
     found = []
     for key in _SHOWN:
         edge = edges.get(_EDGE_OF[key])
-        if key in lines and edge is not None and (excitation is None or edge.energy / 1000 < excitation):
+        excited = edge is not None and (excitation is None or edge.energy / 1000 < excitation)
+        if key in lines and excited and lines[key].energy / 1000 >= _SOFTEST_KEV:
             found.append(Emission(name, f"{name} {_NAMES[key]}", lines[key].energy / 1000))
     return found
 
