@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from browser.site_scans import add_scans
 from fabio.cbfimage import CbfImage
 from PIL import Image
 from sqlalchemy import create_engine, insert, text, update
@@ -313,6 +314,7 @@ def _rows(files: Path) -> Rows:
             s.ImageQuality, collection_id=collection, image=image, spots=100 + image, resolution=2.0 + image / 100,
             signal=1e6 + image,
         )  # fmt: skip
+    add_scans(add, _collection, files, HOSTILE)
     _result(rows, 1, NEWEST, "fast_dp", "1", 1.52)
     _result(rows, 2, NEWEST, "xia2 dials", "1", 1.41)
     _result(rows, 3, NEWEST - 2, "autoPROC", None, None)
