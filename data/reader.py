@@ -36,9 +36,9 @@ class Reader:
         """How the site chooses the best result of a collection."""
         return rule_from(self._source.choices.get("mx.best"))
 
-    def rows(self, query: Query) -> Sequence[Record]:
-        """All rows that this Scope may see. Raises Unavailable, TooSlow."""
-        return self._source.run(guarded(query, self.scope))
+    def rows(self, query: Query, parameters: dict[str, Any] | None = None) -> Sequence[Record]:
+        """All rows that this Scope may see, with ``parameters`` by name. Raises Unavailable, TooSlow."""
+        return self._source.run(guarded(query, self.scope), parameters)
 
     def one(self, query: Query, what: str = "This") -> Record:
         """The first row, or NotFound: absent and forbidden are the same, with the same words."""

@@ -9,14 +9,16 @@ import math
 import threading
 import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
 from data.errors import DataError
 from data.live.feed import Feed
-from data.live.watermark import Marks, Seen, marks, statement
+from data.live.watermark import Marks, Seen, marks, parameters, statement
+from data.query import Query
 from data.reader import Reader
+from data.schema.settle import Settlement
 from data.scope import Scope
 from data.source import Source
 
@@ -31,6 +33,8 @@ _FACILITY_SECONDS = 15.0
 # In units of the pause between two looks. A changing visit is told of every 3.2 of them, after each second look; each
 # telling causes one statement, so three are sent in 3.2.
 _TOGETHER, _BUSY = 3.0, 1.6
+
+_KEPT = timedelta(minutes=10)
 
 _Changes = dict[int, set[int] | None]
 """Visit → its collections that changed; None: any may have."""
@@ -60,6 +64,7 @@ class Poller:
         self._closed = False
         self._thread: threading.Thread | None = None
         self._due = 0.0
+        self._questions: dict[int, tuple[Settlement, datetime, Query]] = {}
         self._forget()
         feed.listen(self._begin)
 
@@ -156,8 +161,7 @@ class Poller:
         # Few shapes of the statement, so that each is prepared once; no visit has the number 0.
         slots = next(size for size in _SLOTS if size >= len(closely))
         padded = [*closely, *[0] * (slots - len(closely))]
-        question = statement(visits, padded, self._seen, self._reader.settlement, datetime.now())
-        found = marks(self._reader.rows(question))
+        found = marks(self._reader.rows(self._question(slots), parameters(visits, padded, self._seen)))
         changed, begun = found.news(self._seen)
         for visit, rows in begun.items():
             self._feed.announce(visit, rows)
@@ -176,6 +180,14 @@ class Poller:
         self._tell(changed, visits)
         if None in watched:
             self._facility_news(found)
+
+    def _question(self, slots: int) -> Query:
+        """The statement for so many visits. To make it takes more than to ask it, so it is kept for some minutes."""
+        site, now = self._reader.settlement, datetime.now()
+        held = self._questions.get(slots)
+        if held is None or held[0] is not site or not timedelta() <= now - held[1] < _KEPT:
+            held = self._questions[slots] = site, now, statement(slots, site, now)
+        return held[2]
 
     def _tell(self, changed: _Changes, visits: set[int]) -> None:
         """Pass on what changed, and what was kept back, of the visits that were not told of just before."""

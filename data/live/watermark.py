@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, null, select, union_all
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, case, func, literal, null, select, union_all
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -117,16 +117,35 @@ class Marks:
         return visits, begun
 
 
-def statement(visits: Iterable[int], closely: Sequence[int], seen: Seen, site: Settlement, now: datetime) -> Query:
-    """The question for arrivals at ``visits`` since ``seen``, and for digests of ``closely``.
+def statement(closely: int, site: Settlement, now: datetime) -> Query:
+    """The question for arrivals, and for digests of so many visits; to be asked with ``parameters``.
 
-    What the site's schema lacks is not asked for.
+    What the site's schema lacks is not asked for. ``now`` counts only for the status of collections that just began,
+    which does not depend on minutes.
     """
-    rows = _arrivals(sorted(visits), seen) + _highest() + (_digests(closely) if closely else [])
+    rows = _arrivals() + _highest() + (_digests(closely) if closely else [])
     here = [row for needed, row in rows if all(_has(site, column) for column in needed)]
     # The types of a union's columns are those of its first part.
-    first, width = _beginnings(sorted(visits), seen, now)
+    first, width = _beginnings(now)
     return select(union_all(first, *(_widened(row, width) for row in here)).subquery("marks"))
+
+
+def parameters(visits: Iterable[int], closely: Sequence[int], seen: Seen) -> dict[str, Any]:
+    """What a ``statement`` is asked: about arrivals at ``visits`` since ``seen``, and about each of ``closely``."""
+    since = {kind: seen.highest[kind] - _OVERLAP if kind in seen.highest else _NOTHING_YET for kind in _ARRIVALS}
+    return {
+        "visits": sorted(visits),
+        **{f"since_{kind}": key for kind, key in since.items()},
+        **{f"closely_{place}": visit for place, visit in enumerate(closely)},
+    }
+
+
+def _watched() -> ColumnElement[bool]:
+    return Group.visit_id.in_(bindparam("visits", expanding=True))
+
+
+def _since(kind: str) -> Any:
+    return bindparam(f"since_{kind}", type_=Integer)
 
 
 def marks(rows: Iterable[Any]) -> Marks:
@@ -181,33 +200,29 @@ _MEANS = {
 }
 
 
-def _beginnings(visits: list[int], seen: Seen, now: datetime) -> tuple[_Select, int]:
+def _beginnings(now: datetime) -> tuple[_Select, int]:
     """The collections that arrived, with what their list shows of them, and how many columns that takes."""
     columns, join = beginnings(now)
     query = join(_row("started collection", Group.visit_id, Collection.collection_id, Collection.collection_id))
     query = query.add_columns(*(column.label(f"c{place}") for place, column in enumerate(columns)))
-    return query.where(Collection.collection_id > _since(seen, "collection"), Group.visit_id.in_(visits)), len(columns)
+    return query.where(Collection.collection_id > _since("collection"), _watched()), len(columns)
 
 
 def _widened(row: _Select, width: int) -> _Select:
     return row.add_columns(*(null().label(f"c{place}") for place in range(width)))
 
 
-def _since(seen: Seen, kind: str) -> int:
-    return seen.highest[kind] - _OVERLAP if kind in seen.highest else _NOTHING_YET
-
-
 def _highest() -> list[_Row]:
     return [((key,), _row(f"max {kind}", null(), func.max(key))) for kind, key in _MEANS.items()]
 
 
-def _arrivals(visits: list[int], seen: Seen) -> list[_Row]:
+def _arrivals() -> list[_Row]:
     def new(kind: str, *path: tuple[Any, ColumnElement[bool]], needs: tuple[_Attribute, ...] = ()) -> _Row:
         key = _MEANS[kind]
         query = _row(f"new {kind}", Group.visit_id, key, Collection.collection_id).select_from(key.class_)
         for mapped, tied in (*path, (Group, Group.group_id == Collection.group_id)):
             query = query.join(mapped, tied)
-        return (key, *needs), query.where(key > _since(seen, kind), Group.visit_id.in_(visits))
+        return (key, *needs), query.where(key > _since(kind), _watched())
 
     def collection(link: Any) -> tuple[Any, ColumnElement[bool]]:
         return Collection, Collection.collection_id == link
@@ -227,7 +242,7 @@ def _arrivals(visits: list[int], seen: Seen) -> list[_Row]:
     ]
 
 
-def _newest(visit: int) -> Select[Any]:
+def _newest(visit: Any) -> Select[Any]:
     """The newest collections of a visit: two bounded steps, as a group may hold thousands."""
     groups = (
         select(Group.group_id, Group.comments)
@@ -238,7 +253,7 @@ def _newest(visit: int) -> Select[Any]:
     )
     rows = (
         select(
-            literal(visit).label("visit"),
+            visit.label("visit"),
             func.row_number().over(order_by=Collection.collection_id.desc()).label("place"),
             Collection.collection_id,
             Collection.end,
@@ -256,8 +271,9 @@ def _newest(visit: int) -> Select[Any]:
     return select(rows)
 
 
-def _digests(visits: Sequence[int]) -> list[_Row]:
-    newest = union_all(*(_newest(visit) for visit in visits)).cte("newest").c
+def _digests(visits: int) -> list[_Row]:
+    each = (_newest(bindparam(f"closely_{place}", type_=Integer)) for place in range(visits))
+    newest = union_all(*each).cte("newest").c
 
     def of(kind: str, *parts: Any) -> _Select:
         digest = _row(kind, newest.visit, newest.collection_id, _Digest(*parts))
