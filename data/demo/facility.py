@@ -24,7 +24,7 @@ from data.scope import Rights
 
 log = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 _DATABASE, _FILES, _INDEX, _CARD = "ispyb.sqlite", "files", "files.sqlite", "facility.json"
 # Collections of each visit that runs now, newest first, whose snapshots are drawn at once: the others when asked for,
 # as to draw all would be more than half of the time that the first start takes.

@@ -6,6 +6,7 @@ from random import Random
 from data.demo import em, mx, ssx
 from data.demo.beamlines import CAMERAS
 from data.demo.curves import add_curves
+from data.demo.downstream import add_downstream
 from data.demo.logs import add_logs
 from data.demo.people import PlannedVisit, write_people, write_proposals, write_visits
 from data.demo.plan import Plan
@@ -58,6 +59,7 @@ def tell(anchor: date, seed: int = SEED) -> Plan:
     add_curves(plan)
     add_scans(plan)
     add_logs(plan)
+    add_downstream(plan)
     return plan
 
 
