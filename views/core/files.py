@@ -19,7 +19,7 @@ from views.core.tabs import tabs_of
 from views.desk import Desk
 from views.parts import blocks as b
 from views.parts.blocks import Block, Blocks
-from views.parts.file_pane import FilePane
+from views.parts.file_pane import FileHead, FilePane
 from views.parts.text import number, when
 from views.place import Place
 from views.problem import Problem
@@ -124,8 +124,8 @@ class FilesView:
             return
         self._stop.set()
         self._key, self._found = key, None
-        self._about.set([b.loading(3, "Opening the file")] if key else [])
-        self._arrange([])
+        self._about.set([b.loading(3, "Opening the file")])
+        self._arrange(self._about if key else None)
         if key is not None:
             number, files = self._number or 0, self._desk.files
 
@@ -143,28 +143,35 @@ class FilesView:
         desk, number_ = self._desk, self._number or 0
         address = f"{desk.prefix}/attachment/{number_}/{row['key']}"
         size = _size(found.size) if found.kind is not Kind.NONE else ""
-        shown: list[Block] = [b.heading(row["name"] or "File without a name", 2, size)]
+        name = row["name"] or "File without a name"
+        if found.kind is Kind.PAGE:
+            self._pane.page(FileHead(name, size, address, _NO_SCRIPTS), f"{address}/view")
+        elif opened.window is not None:
+            window = opened.window
+            self._pane.text(FileHead(name, size, address, found.words), window.first, window.lines, window.total)
+        else:
+            self._about.set(self._other(name, size, address, found))
+            self._arrange(self._about)
+            return
+        self._about.set([])
+        self._arrange(self._pane)
+
+    @staticmethod
+    def _other(name: str, size: str, address: str, found: Content) -> list[Block]:
+        """What is drawn of a picture, and of what cannot be shown."""
+        shown: list[Block] = [b.heading(name, 2, size)]
         if found.kind is not Kind.NONE:
             shown.append(b.links([("Download", address)]))
         if found.words:
             shown.append(b.empty("Not shown here", found.words))
-        below: list[Viewable] = []
-        if found.kind is Kind.PAGE:
-            shown.append(b.note("info", _NO_SCRIPTS))
-            self._pane.page(row["name"], f"{address}/view")
-            below = [self._pane]
-        elif found.kind is Kind.PICTURE:
+        if found.kind is Kind.PICTURE:
             missing = "This picture cannot be drawn"
-            shown.append(b.images([b.picture(f"{address}/view", row["name"], missing=missing)], height=520))
-        elif opened.window is not None:
-            self._pane.text(row["name"], opened.window.first, opened.window.lines, opened.window.total)
-            below = [self._pane]
-        self._about.set(shown)
-        self._arrange(below)
+            shown.append(b.images([b.picture(f"{address}/view", name, missing=missing)], height=520))
+        return shown
 
     def _unopened(self, problem: Problem) -> None:
         self._about.set([b.problem(problem.title, problem.text, problem.reference)])
-        self._arrange([])
+        self._arrange(self._about)
 
     def _text_of(self, reader: Reader, key: str) -> Content:
         """The text that is open, looked up anew. Raises NotFound, DataError."""
@@ -232,19 +239,16 @@ class FilesView:
             [b.heading(f"Collection {self._number}", 1), b.problem(problem.title, problem.text, problem.reference)]
         )
         self._list.set([])
-        self._about.set([])
-        self._arrange([])
+        self._arrange(None)
 
-    def _arrange(self, below: list[Viewable]) -> None:
+    def _arrange(self, beside: Viewable | None) -> None:
+        """The file that is open, and the list beside it: below it where there is no room."""
         parts: list[tuple[Viewable, Span]] = [(self._head, 12)]
+        if beside is not None:
+            parts.append((beside, 8 if self._list.blocks else 12))
         if self._list.blocks:
-            # The list reaches over what stands beside it.
-            parts.append((self._list, (4, 2) if below else 4) if self._about.blocks else (self._list, 12))
-        if self._about.blocks:
-            parts.append((self._about, 8))
-        parts += [(part, 8) for part in below]
-        shown = [part for part, _ in parts]
-        spans = [span for _, span in parts]
+            parts.append((self._list, 12 if beside is None else 4))
+        shown, spans = [part for part, _ in parts], [span for _, span in parts]
         if shown != self.parts or spans != self.spans:
             self.parts, self.spans = shown, spans
             self._desk.redraw()
@@ -287,9 +291,8 @@ class FilesView:
                 inside.append(b.links([("All as zip", f"{desk.prefix}/attachments/{key}/{program}.zip")]))
             else:
                 inside.append(b.text("No files in ISPyB.", quiet=True))
-            blocks.append(
-                b.card(f"{run.get('name') or 'Unknown pipeline'} · {when(run.get('end') or run.get('start'))}", inside)
-            )
+            name = (run.get("name") or "Unknown pipeline").split(" (see:")[0]
+            blocks.append(b.card(f"{name} · {when(run.get('end') or run.get('start'))}", inside))
         if not blocks:
             words = "Files appear here by themselves as pipelines finish."
             blocks.append(b.empty("No files yet", words))

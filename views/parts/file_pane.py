@@ -1,11 +1,22 @@
 """A file as a page shows it: lines of a text with search, or a page of somebody else's in a frame that runs nothing."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from views.parts.part import Action, Part, short
 
 _MOST = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class FileHead:
+    """What stands above a file: its name, its size in words, where it is to be had, and a remark."""
+
+    name: str
+    size: str
+    download: str
+    note: str = ""
 
 
 class FilePane(Part):
@@ -18,13 +29,13 @@ class FilePane(Part):
         self._on_lines, self._on_find = on_lines, on_find
         self._shown: dict[str, Any] = {"mode": "none"}
 
-    def text(self, name: str, first: int, lines: Sequence[str], total: int) -> None:
+    def text(self, about: FileHead, first: int, lines: Sequence[str], total: int) -> None:
         """Show a text, with some of its lines."""
-        self._open(mode="text", name=name, first=first, lines=list(lines), total=total)
+        self._open(mode="text", **asdict(about), first=first, lines=list(lines), total=total)
 
-    def page(self, name: str, src: str) -> None:
+    def page(self, about: FileHead, src: str) -> None:
         """Show a page of somebody else's: ``src`` is an address of ours."""
-        self._open(mode="page", name=name, src=src)
+        self._open(mode="page", **asdict(about), src=src)
 
     def nothing(self) -> None:
         """Show no file."""

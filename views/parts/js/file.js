@@ -1,5 +1,5 @@
 // A file: a window on the lines of a text, which grows at the edge that is scrolled to, or a frame that runs nothing.
-const {h, put, talk, own, later} = await import(`./dom.js${new URL(import.meta.url).search}`)
+const {h, put, talk, own, link, later} = await import(`./dom.js${new URL(import.meta.url).search}`)
 
 const CHUNK = 300
 const KEPT = 1500
@@ -33,12 +33,15 @@ export function render(given) {
 
   function open(message) {
     el.replaceChildren()
+    el.classList.add("f-stack")
+    if (!["page", "text"].includes(message.mode)) return
+    put(el, h("div.heading", {}, h("h2", {}, message.name), h("span.quiet", {}, message.size), link("a.f-get", message.download, {}, "Download")),
+      message.note && h("div.note.tone-info", {role: "note"}, message.note))
     if (message.mode === "page") {
       const src = own(message.src)
       put(el, src && h("iframe.f-frame", {sandbox: "", src, title: message.name, referrerpolicy: "no-referrer", loading: "lazy"}))
       return
     }
-    if (message.mode !== "text") return
     put(el, h("div.card.f-card", {}, bar, body))
     said.textContent = ""
     at = 0
