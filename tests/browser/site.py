@@ -69,6 +69,8 @@ class Site:
     process: subprocess.Popen[bytes] | None = None
     server: str = ""
     """More lines of the settings' section [server]; PORT stands for the port."""
+    more: str = ""
+    """More sections of the settings; FOLDER stands for the site's folder."""
     level: str = "warning"
     at: int = 0
     """The port, where it must be known before."""
@@ -113,6 +115,7 @@ class Site:
             f'[store]\nurl = "sqlite:///{self.folder / "lens.sqlite"}"\n[server]\nport = {self.port}\n'
             f"{self.server.replace('PORT', str(self.port))}\n"
             f'[files]\nroots = ["{self.folder / "files"}"]\n[live]\npoll_seconds = 0.3\n[log]\nlevel = "{self.level}"\n'
+            + self.more.replace("FOLDER", str(self.folder))
         )
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
