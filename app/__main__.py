@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--port", help="port to listen on (default: 5006, or the next free one)")
     demo.add_argument("--dir", type=Path, metavar="FOLDER", help="where the facility is written")
     demo.add_argument("--reset", action="store_true", help="write the facility anew")
+    demo.add_argument("--still", action="store_true", help="take no run while the facility is shown")
     demo.add_argument("--no-browser", action="store_true", help="open no browser")
 
     serve = made["serve"]

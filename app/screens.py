@@ -23,7 +23,9 @@ from views.techniques.mx_results import ResultsView
 from views.techniques.mx_scans import EnergyScanView, FluorescenceView
 from views.techniques.mx_strategy import StrategyView
 from views.techniques.mx_table1 import Table1View
+from views.techniques.ssx_compare import CompareView
 from views.techniques.ssx_run import RunView
+from views.techniques.ssx_table import RunsView
 
 VIEWS: Views = {
     "home": Home,
@@ -46,6 +48,8 @@ VIEWS: Views = {
     "account": AccountView,
     "admin": AdminView,
     "monitor": RunView,
+    "runs": RunsView,
+    "compare": CompareView,
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from data.core import collection as collections
 from data.core import proposals, visits
 from data.errors import NotFound
+from data.images.files import Files
 from data.lists import Asked, Field, Page, valid
 from data.reader import Reader
 from data.sheet import Row, Spec, sifted
@@ -19,6 +20,7 @@ from data.techniques.mx import queries as mx
 from data.techniques.mx.results import SPECS, Where, best_of_each, results
 from data.techniques.mx.rule import METRICS, SHELLS, Rule, rule_from
 from data.techniques.ssx import queries as ssx
+from data.techniques.ssx import runs as serial
 
 MOST = 100_000
 """Rows of one file at most."""
@@ -29,7 +31,8 @@ _PART = 200
 class Wanted:
     """What a question is about: a visit or proposal by name, a collection; and how the list stands.
 
-    ``view``: what the page keeps of its own, such as ``rule``, ``per``, ``sample``.
+    ``view``: what the page keeps of its own, such as ``rule``, ``per``, ``sample``. ``files``: where files that stand
+    beside the rows may be read.
     """
 
     proposal: str = ""
@@ -38,6 +41,7 @@ class Wanted:
     technique: str = "mx"
     asked: Asked = field(default_factory=Asked)
     view: dict[str, str] = field(default_factory=dict)
+    files: Files | None = None
 
     def number(self, key: str) -> int | None:
         """A whole number of the view."""
@@ -174,6 +178,25 @@ def _processing(reader: Reader, wanted: Wanted) -> Answer:
     return Answer(_PROCESSING, iter([rows]))
 
 
+def rows_of_runs(reader: Reader, wanted: Wanted) -> list[Row]:
+    """The serial runs of a visit as their page shows them: some of them, summed up, sifted."""
+    if wanted.visit is None:
+        raise NotFound("This list")
+    rows: list[dict[str, Any]] = serial.runs(
+        reader, visits.visit(reader, wanted.proposal, wanted.visit)["id"], wanted.files
+    )
+    chosen = {text for text in wanted.view.get("runs", "").split(",") if text}
+    if chosen:
+        rows = [row for row in rows if str(row["id"]) in chosen]
+    if wanted.view.get("per") in serial.PER:
+        rows = serial.together(rows, wanted.view["per"])
+    return sifted(rows, serial.SPECS, wanted.asked)
+
+
+def _runs(reader: Reader, wanted: Wanted) -> Answer:
+    return Answer(serial.SPECS, iter([rows_of_runs(reader, wanted)]))
+
+
 QUESTIONS: dict[str, Question] = {
     "proposals": _proposals,
     "visits": _visits,
@@ -181,6 +204,7 @@ QUESTIONS: dict[str, Question] = {
     "collections": _collections,
     "results": _results,
     "processing": _processing,
+    "runs": _runs,
 }
 
 

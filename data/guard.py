@@ -313,6 +313,9 @@ _OWNED: dict[type[s.Table], Rule] = {
     s.MRRun: Rule(_of_scaling, (("autoProcScalingId", s.Scaling, "autoProcScalingId"),)),
     s.Blob: _child("mxMRRunId", s.MRRun),
     s.Fluorescence: Rule(_of_visit("sessionId"), (("sessionId", s.Visit, "sessionId"),)),
+    s.Component: Rule(_of_proposal("proposalId"), (("proposalId", s.Proposal, "proposalId"),)),
+    s.SampleComposition: _child("blSampleId", s.Sample),
+    s.CrystalComposition: _child("crystalId", s.Crystal),
     s.SSXCollection: _child(_DC, s.Collection),
     s.SSXResult: _child(_DC, s.Collection),
     s.EventChain: _child(_DC, s.Collection),
@@ -323,9 +326,10 @@ _OWNED: dict[type[s.Table], Rule] = {
 }
 
 # Reference tables: the same for everybody.
-_OPEN: frozenset[type[s.Table]] = frozenset(
-    {s.Detector, s.BeamlineSetup, s.ExperimentType, s.EventType, s.SpaceGroup, s.UserGroup, s.Permission, s.AdminVar}
-)
+_OPEN: frozenset[type[s.Table]] = frozenset({
+    s.Detector, s.BeamlineSetup, s.ExperimentType, s.EventType, s.SpaceGroup, s.ComponentType,
+    s.ConcentrationType, s.UserGroup, s.Permission, s.AdminVar,
+})  # fmt: skip
 # Who holds which right: for those who administer, whatever else one may see.
 _CLOSED: frozenset[type[s.Table]] = frozenset({s.GroupHasPermission, s.GroupHasPerson})
 

@@ -40,6 +40,10 @@ class Reader:
         """All rows that this Scope may see, with ``parameters`` by name. Raises Unavailable, TooSlow."""
         return self._source.run(guarded(query, self.scope), parameters)
 
+    def columns(self, query: Query) -> Sequence[Sequence[Any]]:
+        """The same rows as plain tuples of numbers, by position: for many. Raises Unavailable, TooSlow."""
+        return self._source.columns(guarded(query, self.scope))
+
     def one(self, query: Query, what: str = "This") -> Record:
         """The first row, or NotFound: absent and forbidden are the same, with the same words."""
         found = self.rows(query.limit(1))

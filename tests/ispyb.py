@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import ispyb_compositions
 import ispyb_phasing
 import pages_files  # noqa: F401 - questions that belong to these rows
 import pytest
@@ -337,7 +338,8 @@ def _em(w: Writer) -> None:
 
 
 def _ssx(w: Writer) -> None:
-    _group(w, 301, 31, "SSX-Chip")
+    ispyb_compositions.fill(w)
+    _group(w, 301, 31, "SSX-Chip", 6)
     _collection(w, 3001, 301, visit_hint=31, start=at(7, 10), images=100, prefix="chip1")
     _collection(w, 3002, 301, visit_hint=31, start=at(7, 11), images=100, prefix="chip2")
     _collection(w, 3003, 301, visit_hint=31, start=at(7, 12), images=100, prefix="chip3")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ispyb import EVERYBODY, PEOPLE, RIGHTS, Facility, facility, ispyb_phasing
+from ispyb import EVERYBODY, PEOPLE, RIGHTS, Facility, facility, ispyb_compositions, ispyb_phasing
 from sqlalchemy import (
     Select,
     and_,
@@ -237,7 +237,7 @@ def visible(tiny: Facility, scope: Scope) -> dict[type[s.Table], list[dict[str, 
         | {r["person_id"] for r in seen[s.Proposal]}
     )
     of(s.Person, "person_id", people)
-    return seen
+    return ispyb_compositions.seen(of, seen)
 
 
 SHAPES: dict[str, Callable[[type[s.Table]], Any]] = {

@@ -39,6 +39,7 @@ ADDRESSES = {
     "collections": "?visit=mx1-1&tab=mx",
     "results": "?visit=mx1-1&tab=results",
     "processing": "?collection=1001&tab=processing",
+    "runs": "?visit=mx1-1&tab=runs",
 }
 FORMS = ("csv", "parquet", "xlsx", "py")
 

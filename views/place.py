@@ -19,11 +19,12 @@ _LONGEST_VIEW = 2000
 _MOST = 60
 
 PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "strategy", "files",
-         "downstream", "monitor", "results", "cells", "sample", "table1", "energyscan", "xrf", "why", "account",
-         "admin")  # fmt: skip
+         "downstream", "monitor", "results", "cells", "sample", "table1", "runs", "compare", "energyscan", "xrf", "why",
+         "account", "admin")  # fmt: skip
 # Pages that the link names as a tab of what they are about.
 _OF_COLLECTION = {"image", "processing", "strategy", "files", "downstream", "monitor"}
 _OF_VISITS = {"results", "cells"}
+_OF_ONE_VISIT = {"runs", "compare"}
 # Pages that the link names by themselves.
 _BY_NAME = {"proposals", "table1", "account", "admin"}
 # Pages whose number the link gives under their own name.
@@ -138,6 +139,16 @@ def sample(number: int) -> Place:
     return Place("sample", sample=number)
 
 
+def runs(name: str, number: int, **view: str | None) -> Place:
+    """The serial runs of a visit side by side."""
+    return Place("runs", proposal=name, visit=number).seeing(**view)
+
+
+def compare(name: str, number: int, collections: Sequence[int]) -> Place:
+    """These serial runs of a visit over each other, the first one as what the others are held against."""
+    return Place("compare", proposal=name, visit=number).seeing(runs=",".join(map(str, collections)))
+
+
 def table1(scalings: Sequence[int]) -> Place:
     """Table 1 of these results."""
     return Place("table1").seeing(results=",".join(map(str, scalings)))
@@ -195,7 +206,7 @@ def to_query(place: Place) -> str:
         pairs.append(("tab", place.page))
         if place.page == "image":
             pairs += place.look
-    elif place.page in _OF_VISITS and place.visit_name:
+    elif place.page in _OF_VISITS | _OF_ONE_VISIT and place.visit_name:
         pairs += [("visit", place.visit_name), ("tab", place.page)]
     elif place.page in _OF_VISITS and place.proposal:
         pairs += [("proposal", place.proposal), ("tab", place.page)]
@@ -246,7 +257,7 @@ def from_query(search: str) -> Place:
     for page in _SCANS:
         if (scan := _whole(given.get(page))) is not None:
             return replace(place, page=page, scan=scan, tab=None)
-    if stay and tab in _OF_VISITS:
+    if stay and tab in _OF_VISITS | _OF_ONE_VISIT:
         return replace(place, page=tab, proposal=stay[1], visit=int(stay[2]), tab=None)
     if stay:
         return replace(place, page="visit", proposal=stay[1], visit=int(stay[2]))

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from sqlalchemy import make_url
 
 from app.demo_history import write_history
+from app.demo_run import DemoRun
 from app.faults import set_up_log
 from app.provider_settings import ACCOUNTS_ONLY
 from app.server import gate_for, make
@@ -58,9 +59,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     print("\nStop with Ctrl-C.", flush=True)
     if not args.no_browser and sys.stdout.isatty():
         webbrowser.open(address)
+    live = DemoRun(made)
+    if not args.still:
+        live.start()
     try:
         server.run_until_shutdown()
     finally:
+        live.stop()
         gate.stop()
         shared.close()
     return 0

@@ -42,13 +42,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         target = find_visit(engine, args.visit, datetime.now(), technique)
         print(f"Writing into {target.name} at {target.beamline}", flush=True)
         if technique == "ssx":
-            place, stored = _places(folder, mapping, target)
+            place, stored = places(folder, mapping, target)
             wanted = Plan(frames=args.frames, rate=args.rate, hit_rate=args.hits, chip=args.chip, laser=args.laser,
                           seed=args.seed)  # fmt: skip
             SsxRun(engine, target.visit_id, wanted, directory=place, stored=stored).run(_say)
             return 0
         for number in range(args.count):
-            place, stored = _places(folder, mapping, target)
+            place, stored = places(folder, mapping, target)
             taking = MxRun(
                 engine, target.visit_id, images=args.images, rate=args.rate, seed=args.seed + number,
                 directory=place, stored=stored,
@@ -66,9 +66,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _places(
-    folder: Path | None, mapping: tuple[tuple[str, str], ...], target: Target
-) -> tuple[Path | None, str | None]:
+def places(folder: Path | None, mapping: tuple[tuple[str, str], ...], target: Target) -> tuple[Path | None, str | None]:
     """Where this visit's files go, and what the rows call that place."""
     if folder is None:
         return None, None

@@ -8,6 +8,7 @@ import datetime
 import io
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import IO, Any
 
 from app.routes.streams import Streamed, attached
@@ -58,7 +59,7 @@ class ExportHandler(Streamed):
             return iter([self._table1(reader, form, place)])
         if form in {"md", "tex"}:
             raise NotFound("This file")
-        wanted = wanted_of(place)
+        wanted = replace(wanted_of(place), files=self._services.files)
         answer = ask(reader, name, wanted)
         if form == "py":
             return iter([snippet(name, wanted, self.identity.login).encode()])

@@ -1,6 +1,7 @@
 """Serial runs of the simulated SSX beamline: chips and jets, lasers, hit rates."""
 
 from datetime import datetime, timedelta
+from random import Random
 
 from data.demo.beamlines import SX1
 from data.demo.mx import plan_seed
@@ -9,7 +10,19 @@ from data.demo.plan import Plan, Shown
 from data.demo.quality import Series
 from data.demo.results import SERIAL, Taken, write_program, write_result
 from data.demo.shipments import PlannedSample
-from data.schema import Collection, Event, EventChain, EventType, Group, SSXCollection, SSXResult
+from data.schema import (
+    Collection,
+    Component,
+    ComponentType,
+    ConcentrationType,
+    Event,
+    EventChain,
+    EventType,
+    Group,
+    SampleComposition,
+    SSXCollection,
+    SSXResult,
+)
 
 _EVENT_TYPES = ("XrayDetection", "XrayExposure", "LaserExcitation", "ReactionTrigger")
 _KINDS = ("SSX-Chip", "SSX-Chip", "SSX-Jet", "Serial Fixed", "Serial Jet")
@@ -37,6 +50,34 @@ def write_visit(plan: Plan, visit: PlannedVisit, samples: list[PlannedSample], u
         whole = visit.mark == "current" and number == 2
         _run(plan, visit, sample, number, start, whole=whole,
              running=visit.mark == "current" and number == runs)  # fmt: skip
+
+
+_COMPONENTS = (
+    ("Buffer", "HEPES", None, 50.0, 7.5), ("Buffer", "Sodium acetate", "pH 4.6", 100.0, 4.6),
+    ("Ligand", "FAD", "C27H33N9O15P2", 2.0, None), ("JetMaterial", "Monoolein", None, None, None),
+    ("JetMaterial", "Hydroxyethyl cellulose, 15 %", None, None, None),
+)  # fmt: skip
+
+
+def write_compositions(plan: Plan, visits: list[PlannedVisit]) -> None:
+    """What the samples that were used here are in. Drawn by itself, so that nothing else of the facility changes."""
+    random, rows = Random(f"{plan.seed} compositions"), plan.rows  # noqa: S311
+    for number, name in enumerate(("Ligand", "Buffer", "JetMaterial"), 1):
+        rows.add(ComponentType, id=number, name=name)
+    rows.add(ConcentrationType, id=1, name="Molar", symbol="mM")
+    kinds = {"Ligand": 1, "Buffer": 2, "JetMaterial": 3}
+    mine = {visit.visit_id: visit.proposal.proposal_id for visit in visits if visit.beamline is SX1}
+    known: dict[tuple[int, str], int] = {}
+    for sample_id, proposal_id in sorted(
+        {(row["sample_id"], mine[row["visit_id"]]) for row in rows.of(Group) if row.get("visit_id") in mine}
+    ):
+        for kind, name, formula, abundance, ph in random.sample(_COMPONENTS, 2):
+            if (proposal_id, name) not in known:
+                known[proposal_id, name] = rows.add(
+                    Component, type_id=kinds[kind], proposal_id=proposal_id, name=name, composition=formula
+                )
+            rows.add(SampleComposition, component_id=known[proposal_id, name], sample_id=sample_id,
+                     concentration_id=1 if abundance else None, abundance=abundance, ratio=None, ph=ph)  # fmt: skip
 
 
 def _run(

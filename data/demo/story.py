@@ -56,6 +56,7 @@ def tell(anchor: date, seed: int = SEED) -> Plan:
                 ssx.write_visit(plan, visit, mine, midnight)
             case "em":
                 em.write_visit(plan, visit, mine, midnight)
+    ssx.write_compositions(plan, visits)
     add_curves(plan)
     add_scans(plan)
     add_logs(plan)

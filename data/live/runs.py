@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -18,18 +19,32 @@ from data.reader import Reader
 from data.scope import Scope
 from data.source import Source
 from data.techniques.ssx.about import About, about
+from data.techniques.ssx.attached import STATS, Attached
 from data.techniques.ssx.batch import Batch
 from data.techniques.ssx.pattern import Chip, addresses, chip_of, pumped, shots_per_position
 from data.techniques.ssx.run import Run
-from data.techniques.ssx.sources import ImageRows, RunSource, SourceTrouble, Stream
+from data.techniques.ssx.sources import ImageRows, RunSource, SourceTrouble, Stills, Stream
 from data.techniques.ssx.stream import StreamFile
 
 log = logging.getLogger(__name__)
 
 _ABOUT_SECONDS: Final = 5.0
+_ATTACHED_SECONDS: Final = 30.0
 _STILL_SECONDS: Final = 2.0
+_ATTACHED: Final = "attachments"
 _HISTORY_SECONDS: Final = 0.4
 """Of a long history, how much is read before the other runs have their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """Shares of all images as fractions, who states them; lattice type, resolution in Å."""
+
+    hit: float | None
+    indexed: float | None
+    by: str | None
+    lattice: str | None = None
+    resolution: float | None = None
 
 
 class Watched:
@@ -41,6 +56,7 @@ class Watched:
         what: About,
         sources: Sequence[RunSource],
         late: Callable[[About], RunSource | None] | None = None,
+        attached: Attached | None = None,
     ) -> None:
         self.about = what
         self.run = Run()
@@ -51,6 +67,7 @@ class Watched:
         self.loading = True
         self.version = 0
         self._reader, self._sources, self._late = reader, tuple(sources), late
+        self._attached = attached
         self._listeners: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._looked = self._told_at = 0.0
@@ -61,6 +78,15 @@ class Watched:
     def sources(self) -> tuple[str, ...]:
         """The names of the sources."""
         return tuple(source.name for source in self._sources)
+
+    @property
+    def stated(self) -> Stated:
+        """The shares that somebody states of the whole run, without telling of single frames."""
+        what, stats = self.about, self._attached.stats if self._attached is not None else None
+        if what.stated_by is None and stats is not None and what.images:
+            hit, indexed = (_share(count, what.images) for count in (stats.hits, stats.indexed))
+            return Stated(hit, indexed, STATS, stats.lattice, stats.resolution)
+        return Stated(what.stated_hits, what.stated_indexed, what.stated_by)
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Call ``heard`` after each change."""
@@ -100,18 +126,34 @@ class Watched:
 
     def _look(self, now: float) -> bool:
         """Whether the run ended meanwhile."""
-        if now - self._looked < _ABOUT_SECONDS or (self.about.end is not None and self._looked):
+        ended = self.about.end is not None and bool(self._looked)
+        # Results are attached after the run's end too.
+        if now - self._looked < (_ATTACHED_SECONDS if ended else _ABOUT_SECONDS):
             return False
         self._looked = now
+        attached = self._look_at_attached()
+        if ended:
+            return attached
         try:
             fresh = about(self._reader, self.about.collection_id)
         except DataError:
-            return False
-        changed, self.about = fresh != self.about, fresh
+            return attached
+        changed, self.about = attached or fresh != self.about, fresh
         if self._late is not None and (more := self._late(fresh)) is not None:
             self._sources = (*self._sources, more)
             self._late = None
         return changed
+
+    def _look_at_attached(self) -> bool:
+        """Whether the attachments say something else than before."""
+        attached = self._attached
+        if attached is None or not attached.look():
+            return False
+        self.run.state_cells(attached.cells)
+        self.troubles.pop(_ATTACHED, None)
+        if attached.trouble is not None:
+            self.troubles[_ATTACHED] = attached.trouble
+        return True
 
     def _read(self, source: RunSource, now: float) -> tuple[bool, bool]:
         try:
@@ -166,6 +208,11 @@ class Watched:
         return np.full(count, now)
 
 
+def _share(count: int | None, of: int) -> float | None:
+    """None for more than there are."""
+    return None if count is None or count > of else count / of
+
+
 class RunWatch(Protocol):
     """What a view needs of the runs."""
 
@@ -207,7 +254,11 @@ class Runs:
             found = self._watched.get(collection_id)
             if found is None:
                 rows = ImageRows(self._reader, what.visit_id, what.collection_id)
-                found = self._watched[collection_id] = Watched(self._reader, what, [rows], self._stream_of)
+                beside = Attached(self._reader, self._files, what.visit_id, what.collection_id)
+                stills = Stills(self._reader, self._files, what.visit_id, what.collection_id, what.first_image)
+                found = self._watched[collection_id] = Watched(
+                    self._reader, what, [rows, stills], self._stream_of, beside
+                )
             found.listen(heard)
             if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._count, name="ispyb-lens-runs", daemon=True)

@@ -15,6 +15,13 @@ from data.schema.collection import (
     ImageQuality,
     WorkflowMesh,
 )
+from data.schema.composition import (
+    Component,
+    ComponentType,
+    ConcentrationType,
+    CrystalComposition,
+    SampleComposition,
+)
 from data.schema.em import CTF, MotionCorrection, Movie
 from data.schema.people import (
     AdminVar,
@@ -76,8 +83,12 @@ __all__ = [
     "CollectionAttachment",
     "CollectionComment",
     "CollectionImage",
+    "Component",
+    "ComponentType",
+    "ConcentrationType",
     "Container",
     "Crystal",
+    "CrystalComposition",
     "Detector",
     "Dewar",
     "EnergyScan",
@@ -113,6 +124,7 @@ __all__ = [
     "SSXCollection",
     "SSXResult",
     "Sample",
+    "SampleComposition",
     "Scaling",
     "ScalingHasIntegration",
     "Screening",

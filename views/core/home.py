@@ -7,6 +7,7 @@ from panel.viewable import Viewable
 
 from data.core import changes, visits
 from data.reader import Reader
+from data.techniques.ssx import queries as serial
 from views import place as places
 from views.desk import Desk
 from views.parts import blocks as b
@@ -28,6 +29,7 @@ class Answer:
     upcoming: list[Row]
     recent: list[Row]
     changed: list[Row]
+    going: list[Row]
 
 
 class Home:
@@ -48,11 +50,13 @@ class Home:
         now, last = desk.now(), desk.last_here
 
         def ask(reader: Reader) -> Answer:
+            current = visits.current(reader, now)
             return Answer(
-                visits.current(reader, now),
+                current,
                 visits.upcoming(reader, now),
                 visits.recent(reader, now),
                 changes.since(reader, last) if last is not None else [],
+                serial.going(reader, [row["id"] for row in current], now),
             )
 
         self._reading.ask(ask)
@@ -68,7 +72,8 @@ class Home:
         word = self._desk.words.visit.lower()
         left: list[Block] = []
         if answer.current:
-            left.append(b.card("Now", [b.entries([self._visit(row, "now") for row in answer.current])]))
+            rows = [*map(self._run, answer.going), *(self._visit(row, "now") for row in answer.current)]
+            left.append(b.card("Now", [b.entries(rows)]))
         if answer.upcoming:
             left.append(b.card("Next", [b.entries([self._visit(row, "next") for row in answer.upcoming])]))
         left.append(
@@ -92,6 +97,13 @@ class Home:
             ]
         right = [b.card("Since you were last here", [self._changes(answer.changed)])]
         self._blocks.set([b.heading("Home", 1), b.columns(left, right, widths=(3, 2))])
+
+    def _run(self, row: Row) -> Block:
+        """A serial run that goes on: its monitor."""
+        detail = " · ".join(part for part in (row["sample"], row["prefix"]) if part)
+        link = self._desk.link(places.monitor(row["id"]))
+        badges = [b.badge("serial run", "info"), b.badge("live", "good", "It goes on")]
+        return b.entry(f"Follow run {row['id']}", detail, f"since {when(row['start'])}", link, badges)
 
     def _visit(self, row: Row, tense: str) -> Block:
         desk = self._desk

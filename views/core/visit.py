@@ -8,6 +8,7 @@ from panel.viewable import Viewable
 
 from data.core import visits
 from data.reader import Reader
+from data.techniques.ssx import queries as serial
 from views import place as places
 from views.desk import Desk
 from views.parts import blocks as b
@@ -31,6 +32,7 @@ class Answer:
     visit: Row
     techniques: dict[str, int]
     people: list[Row]
+    going: list[Row]
 
 
 class VisitView:
@@ -103,13 +105,14 @@ class VisitView:
         self._reading.forget()
         self._again.forget()
 
-    @staticmethod
-    def _question(place: Place) -> Any:
-        proposal, number = place.proposal or "", place.visit or 0
+    def _question(self, place: Place) -> Any:
+        proposal, number, now = place.proposal or "", place.visit or 0, self._desk.now()
 
         def ask(reader: Reader) -> Answer:
             found = visits.visit(reader, proposal, number)
-            return Answer(found, visits.techniques(reader, found["id"]), visits.people(reader, found["id"]))
+            counts = visits.techniques(reader, found["id"])
+            going = serial.going(reader, [found["id"]], now) if counts.get("ssx") else []
+            return Answer(found, counts, visits.people(reader, found["id"]), going)
 
         return ask
 
@@ -187,9 +190,16 @@ class VisitView:
                     "Techniques",
                 )
             )
+        links = []
         if answer.techniques.get("mx"):
             to = desk.link(places.results(place.proposal or "", place.visit))
-            blocks.append(b.links([("Results: compare, plot, choose the best", to)]))
+            links.append(("Results: compare, plot, choose the best", to))
+        if answer.techniques.get("ssx"):
+            to = desk.link(places.runs(place.proposal or "", place.visit or 0))
+            links += [(f"● Live: follow run {run['id']}", desk.link(places.monitor(run["id"]))) for run in answer.going]
+            links.append(("Serial runs: rates, cells, compare", to))
+        if links:
+            blocks.append(b.links(links))
         self._head.set(blocks)
         self._show_list(key)
 

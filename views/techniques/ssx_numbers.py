@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from data.live.runs import Watched
+from data.live.runs import Stated, Watched
 from data.techniques.ssx.intervals import Difference, Rate
 from data.techniques.ssx.merging import Need, Target, needs, time_left
 from data.techniques.ssx.run import QUEUES, Now, Rates, Run
@@ -123,7 +123,18 @@ def slow(watched: Watched) -> dict[str, Any]:
         },
         "queues": {name: run.queue(name)[:_MOST_FRAMES] for name in QUEUES},
         "sources": [[name, watched.told.get(name, 0), watched.troubles.get(name)] for name in watched.sources],
+        "stated": _stated(watched.stated),
         "chip": watched.chip.name if watched.chip and run.mapped else None,
+    }
+
+
+def _stated(stated: Stated) -> dict[str, Any]:
+    return {
+        "hit": stated.hit,
+        "indexed": stated.indexed,
+        "by": stated.by,
+        "lattice": stated.lattice,
+        "resolution": stated.resolution,
     }
 
 

@@ -182,7 +182,6 @@ class RunView:
             "alerts": self._alerts,
             "rules": self._watchdog.as_texts(),
             "target": _target_text(self._target),
-            "stated": {"hit": what.stated_hits, "indexed": what.stated_indexed, "by": what.stated_by},
             "frames": desk.link(places.collection(what.collection_id)),
             "small": f"{desk.prefix}/diffraction/{what.collection_id}/",
             "chip": f"{desk.prefix}/run/{what.collection_id}/chip",

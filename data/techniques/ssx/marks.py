@@ -1,7 +1,12 @@
 """Which image numbers have come."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
+
+MOST_FRAMES: Final = 2**27
+"""Image numbers are below this: what is beyond is nonsense."""
 
 
 class Marks:

@@ -5,14 +5,24 @@ else from the per-image numbers: an image with more than 16 spots is a hit. Inde
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Subquery, case, func, select
 
 from data.lists import Asked, Field, Page
 from data.reader import Reader
-from data.schema import Collection, EventChain, Group, SSXCollection, SSXResult, Visit
+from data.schema import (
+    Collection,
+    EventChain,
+    ExperimentType,
+    Group,
+    Proposal,
+    Sample,
+    SSXCollection,
+    SSXResult,
+    Visit,
+)
 from data.techniques import experiments, spots
 from data.techniques.collections import (
     Columns,
@@ -29,6 +39,7 @@ from data.techniques.collections import (
     tidy,
     with_sample,
 )
+from data.techniques.experiments import technique_of_group
 from data.techniques.mx.best import PLAIN, best_results
 from data.techniques.mx.queries import add_best, add_runs
 from data.techniques.mx.rule import Rule
@@ -223,6 +234,40 @@ _NOTHING = {
     **{f"best_{key}": None for key in ("pipeline", "space_group", *_MERGE)},
     **dict.fromkeys(("event_chains", "programs_ok", "programs_failed", "programs_running"), 0),
 }
+
+
+def going(reader: Reader, visit_ids: Sequence[int], now: datetime, most: int = 3) -> list[Row]:
+    """The serial runs of these visits that go on: id, visit_id, prefix, sample, images, start. One statement.
+
+    Of each visit its newest run, where it has no end: for a day, as some beamlines never write one.
+    """
+    if not visit_ids:
+        return []
+    query = (
+        select(
+            Collection.collection_id.label("id"),
+            Visit.visit_id,
+            Collection.prefix,
+            Sample.name.label("sample"),
+            Collection.images,
+            Collection.start,
+            Collection.end,
+        )
+        .select_from(Visit)
+        .join(Proposal, Proposal.proposal_id == Visit.proposal_id)
+        .join(Group, Group.visit_id == Visit.visit_id)
+        .join(Collection, Collection.group_id == Group.group_id)
+        .outerjoin(ExperimentType, ExperimentType.id == Group.experiment_type_id)
+        .outerjoin(Sample, Sample.sample_id == Group.sample_id)
+        .where(Visit.visit_id.in_(visit_ids), technique_of_group() == "ssx")
+        .where(Collection.start > now - timedelta(days=1), Collection.start <= now)
+        .order_by(Collection.collection_id.desc())
+        .limit(50 * most)
+    )
+    newest: dict[int, Row] = {}
+    for row in reader.rows(query):
+        newest.setdefault(row.visit_id, dict(row._mapping))
+    return [row for row in newest.values() if row["end"] is None][:most]
 
 
 def begun(row: Row) -> Row:

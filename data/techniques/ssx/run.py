@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from data.techniques.ssx.batch import Batch
 from data.techniques.ssx.intervals import Blocks, Difference, Rate, difference, rate
-from data.techniques.ssx.marks import Marks
+from data.techniques.ssx.marks import MOST_FRAMES, Marks
 from data.techniques.ssx.merging import CENTRED, ORDERS, per_lattice, unique_reflections
 from data.techniques.ssx.timeline import COLUMNS, Recent, Timeline, sums, volume
 
 _CELLS: Final = 20_000
-_FRAMES: Final = 2**27
 _WELLS: Final = 2**20
 _INTEREST: Final = 64
 WINDOW: Final = 10.0
@@ -91,6 +90,8 @@ class Run:
         self._cells = np.zeros((_CELLS, 6), np.float32)
         self._cell_frames = np.zeros(_CELLS, np.int64)
         self._cells_offered = 0
+        self._stated_cells = np.zeros((0, 6), np.float32)
+        self._stated_offered = 0
         self._lattices: Counter[str] = Counter()
         self._lattice_kinds: list[str] = []
         self._cell_kinds = np.zeros(_CELLS, np.int16)
@@ -174,6 +175,11 @@ class Run:
         """Whether any frame says where on the chip it was taken."""
         return len(self._wells) > 0
 
+    def totals(self) -> NDArray[np.float64]:
+        """The sums over the run: (len(COLUMNS),)."""
+        with self._lock:
+            return self._totals.copy()
+
     def dispersions(self) -> tuple[float, float]:
         """φ of hits and of indexed frames."""
         with self._lock:
@@ -226,8 +232,14 @@ class Run:
             )
 
     def cells(self) -> tuple[NDArray[np.float32], NDArray[np.int64], list[str]]:
-        """Cells (m, 6), their frames (m) and lattice types (m); beyond 20,000 a random choice of all."""
+        """Cells (m, 6), their frames (m) and lattice types (m); beyond 20,000 a random choice of all.
+
+        Where no source tells of lattices by frame: those that were stated of the whole run, whose frame is -1.
+        """
         with self._lock:
+            if not self._cells_offered:
+                count = len(self._stated_cells)
+                return self._stated_cells.copy(), np.full(count, -1, np.int64), [""] * count
             held = min(self._cells_offered, _CELLS)
             kinds = [self._lattice_kinds[k] for k in self._cell_kinds[:held]]
             return self._cells[:held].copy(), self._cell_frames[:held].copy(), kinds
@@ -235,7 +247,15 @@ class Run:
     @property
     def cells_offered(self) -> int:
         """Lattices with a cell that came, kept or not."""
-        return self._cells_offered
+        return self._cells_offered or self._stated_offered
+
+    def state_cells(self, cells: NDArray[np.float32]) -> None:
+        """Cells (m, 6) that somebody states of the whole run, in place of those stated before."""
+        with self._lock:
+            self._stated_offered = len(cells)
+            few = len(cells) <= _CELLS
+            self._stated_cells = cells if few else cells[self._random.choice(len(cells), _CELLS, replace=False)]
+            self.version += 1
 
     def lattices(self) -> dict[str, int]:
         """How many lattices of each type and centring."""
@@ -260,7 +280,7 @@ class Run:
 
     def _once(self, batch: Batch, source: str) -> Batch:
         """The batch without what the same source told before, and without nonsense numbers: both count as repeated."""
-        fits = (batch.frame >= 0) & (batch.frame < _FRAMES)
+        fits = (batch.frame >= 0) & (batch.frame < MOST_FRAMES)
         once = np.zeros(len(batch), bool)
         once[np.unique(batch.frame, return_index=True)[1]] = True
         kept = batch.where(fits & once)

@@ -1,16 +1,22 @@
 """Where the numbers of a serial run come from. Each source tells in batches what is new since it was asked last."""
 
+import time
 from itertools import chain
+from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
 from sqlalchemy import func, select
 
 from data.errors import DataError
+from data.images.files import Files, State
 from data.reader import Reader
 from data.schema import Collection, Group, ImageQuality, Visit
 from data.techniques.spots import HIT_SPOTS
+from data.techniques.ssx.attached import experiment_lists
 from data.techniques.ssx.batch import Batch
+from data.techniques.ssx.marks import MOST_FRAMES, Marks
+from data.techniques.ssx.stills import NotStills, lattices
 from data.techniques.ssx.stream import StreamFile
 
 _ROWS: Final = 100_000
@@ -65,7 +71,7 @@ class ImageRows:
             .limit(_ROWS)
         )
         try:
-            rows = self._reader.rows(query)
+            rows = self._reader.columns(query)
         except DataError as error:
             raise SourceTrouble(f"{self.name}: {error}") from error
         except Exception as error:  # its text may hold a statement, and is for the log
@@ -106,3 +112,61 @@ class Stream:
         except OSError:
             raise SourceTrouble(f"{self.name} cannot be read.") from None
         return batch
+
+
+class Stills:
+    """DIALS' experiment lists of stills among the attachments of the run's newest program that has any."""
+
+    name: Final = "DIALS, experiment lists"
+
+    def __init__(
+        self, reader: Reader, files: Files, visit_id: int, collection_id: int, first_image: int, seconds: float = 5.0
+    ) -> None:
+        self._reader, self._files, self._visit, self._collection = reader, files, visit_id, collection_id
+        self._first, self._seconds = first_image, seconds
+        self._looked = float("-inf")
+        self._marks: dict[str, tuple[float, int]] = {}
+        self._given = Marks()
+        self._waiting: list[Path] = []
+
+    @property
+    def more(self) -> bool:
+        """Whether a list that is new has not been read."""
+        return bool(self._waiting)
+
+    def read(self) -> Batch:
+        """Frames that the next list tells of and none before did; a list is read again when it has changed."""
+        if not self._waiting:
+            self._look()
+        if not self._waiting:
+            return Batch.of([], [])
+        path = self._waiting.pop()
+        try:
+            batch = lattices(path, self._first)
+        except NotStills as error:
+            self._marks.pop(str(path), None)
+            raise SourceTrouble(f"{self.name}: {error}") from error
+        batch = batch.where((batch.frame >= 0) & (batch.frame < MOST_FRAMES))
+        return batch.where(self._given.add(batch.frame, np.ones(len(batch), bool)))
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < self._seconds:
+            return
+        self._looked = now
+        try:
+            stored = experiment_lists(self._reader, self._visit, self._collection)
+        except DataError as error:
+            raise SourceTrouble(f"{self.name}: {error}") from error
+        for one in stored:
+            found = self._files.find(one)
+            if found.state is not State.PRESENT or found.path is None:
+                continue
+            try:
+                about = found.path.stat()
+            except OSError:
+                continue
+            mark = (about.st_mtime, about.st_size)
+            if self._marks.get(str(found.path)) != mark:
+                self._marks[str(found.path)] = mark
+                self._waiting.append(found.path)

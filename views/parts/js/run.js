@@ -126,10 +126,10 @@ export function render(given) {
     const {value, detail: small} = tiles[key]
     const [recent, whole] = [now.head.recent[of], now.head.whole[of]]
     tiles[key].name.textContent = `${NAMES[key]}, ${now.head.ended ? "whole run" : "last 10 s"}`
-    const stated = now.stated?.[of]
+    const stated = now.slow?.stated?.[of]
     if (!recent && !whole && stated != null) {
       value.replaceChildren(percent(stated), h("span.unit", {}, " %"))
-      small.textContent = `as the site states (${now.stated.by ?? "result"})`
+      small.textContent = `as the site states (${now.slow.stated.by ?? "result"})`
       return
     }
     const first = now.head.ended ? whole : recent
@@ -187,6 +187,11 @@ export function render(given) {
       return h("div", {}, h("div.label", {}, label), h("div.r-strip", {}, list.length ? list.slice(0, 6).map(frame) : h("span.none", {}, "none yet")))
     }))
     sources.replaceChildren(...it.sources.map(([name, count, trouble]) => h("li", {}, name, h("span.quiet", {}, ` · ${number(count, 0)} frames`), trouble ? h("span.badge.tone-warn", {}, trouble) : "")))
+    const said = it.stated
+    if (said?.by && (said.hit != null || said.indexed != null)) {
+      const parts = [said.hit == null ? "" : `${percent(said.hit)} % hits`, said.indexed == null ? "" : `${percent(said.indexed)} % indexed`, said.lattice ?? "", said.resolution == null ? "" : `${number(said.resolution, 2)} Å`]
+      sources.append(h("li", {}, said.by, h("span.quiet", {}, ` · states of the whole run: ${parts.filter(Boolean).join(", ")}`)))
+    }
   }
   const drawn = new Map() // a picture that is there, or known to be missing, is not asked for again
   function frame(image) {
