@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from data.images.formats import vectors
 from data.images.formats.frame import FrameMeta, Unreadable
 from data.images.formats.header import positive
 from data.images.formats.links import Opened
@@ -43,9 +44,10 @@ def read(files: Opened) -> FrameMeta:
     beam_x, beam_y = _centre(files, "x", pixel_x), _centre(files, "y", pixel_y)
     if beam_x == beam_y == 0:  # what DECTRIS writes when nobody told the detector
         beam_x = beam_y = None
+    angstroms = None if wavelength is None else round(wavelength * 1e10, 9)
     said = " ".join(_text(files, path) for path in ("/entry/title", _DETECTOR + "description"))
     return FrameMeta(
-        wavelength=None if wavelength is None else round(wavelength * 1e10, 9),
+        wavelength=angstroms,
         distance=None if distance is None else round(distance * 1e3, 9),
         beam_x=beam_x,
         beam_y=beam_y,
@@ -58,6 +60,7 @@ def read(files: Opened) -> FrameMeta:
         two_theta=_number(files, "/entry/instrument/detector/goniometer/two_theta")[0],
         saturation=positive(saturation),
         detector=_text(files, _DETECTOR + "description") or None,
+        plane=vectors.plane(files, angstroms, _millimetres),
         simulated="simulated" in said.lower(),
     )
 
@@ -124,6 +127,12 @@ def _centre(files: Opened, letter: str, pixel: float | None) -> float | None:
     if unit in _METRES:
         return value * _METRES[unit] / pixel if pixel else None
     return value
+
+
+def _millimetres(value: float, unit: str) -> float | None:
+    """A length in mm; NXmx's lengths without a unit are metres."""
+    factor = _METRES.get(unit or "m") or _METRES.get(unit.rstrip("s"))
+    return None if factor is None else value * factor * 1e3
 
 
 def _length(files: Opened, *paths: str, default: str = "m") -> float | None:
