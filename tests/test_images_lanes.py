@@ -1,15 +1,17 @@
 """Threads for files: apart, shared, bounded in time, and not for who has left."""
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import h5py
 import ispyb
 import pytest
-from servers.darkroom import EIGER, darkroom
+from servers.darkroom import CBF, EIGER, darkroom
 
 from app.routes.lanes import Lanes, Late
 from app.routes.rows import Rows
@@ -108,28 +110,62 @@ def test_paths_go_to_the_lane_of_the_root_that_they_name_without_a_look_at_the_d
     assert files.lane("/elsewhere/b.cbf") == files.lane("") == -1
 
 
-def test_a_file_server_that_hangs_is_told_of_while_the_others_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class Stuck:
+    """A file server that answers nothing about files of a name until it is let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, part: str) -> None:
+        self.gate = threading.Event()
+        real = getattr(module, name)
+
+        def slow(*given: Any, **more: Any) -> Any:
+            if part in str(given):
+                self.gate.wait(20)
+            return real(*given, **more)
+
+        monkeypatch.setattr(module, name, slow)
+
+
+@pytest.mark.parametrize(("module", "name"), [(os, "stat"), (os, "open"), (os, "pread")])
+def test_a_file_server_that_hangs_is_told_of_within_two_seconds_and_gives_the_picture_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
 ) -> None:
-    gate = threading.Event()
-    real = Files.find
-
-    def slow(self: Files, stored: str | None) -> Any:
-        if "_master" in (stored or ""):
-            gate.wait(10)
-        return real(self, stored)
-
-    with darkroom(tmp_path, seconds=1.0) as site:
-        monkeypatch.setattr(Files, "find", slow)
+    with darkroom(tmp_path) as site:
         alice = site.person("alice")
+        assert alice.get(f"/tile/{EIGER}/3?w=16&h=16").status == 200  # signed in, and every loop has been met
+        path = site.folder / "e_1_master.h5"
+        os.utime(path, (1, 1))  # another time: nothing that is kept holds any more
+        part = str(path) if name != "pread" else ""
+        stuck = Stuck(monkeypatch, module, name, part)
+        began = time.monotonic()
         sent = alice.get(f"/frame/{EIGER}/1")
-        assert (sent.status, sent.json["title"]) == (503, "Files answer late")
-        assert "1 s" in sent.json["text"]
+        assert time.monotonic() - began < 2.5
+        assert (sent.status, sent.json["title"], sent.headers["Retry-After"]) == (503, "The file server is late", "1")
+        assert "within 2 s" in sent.json["text"]
         # The lane of what lies under no root, which both threads of the first do not hold up.
         began = time.monotonic()
         assert alice.get("/frame/1103/1").status == 404
         assert time.monotonic() - began < 1
-        gate.set()
+        stuck.gate.set()
+        assert alice.get(f"/frame/{EIGER}/1").status == 200
+
+
+def test_a_pipe_in_place_of_a_file_is_a_sentence_at_once(tmp_path: Path) -> None:
+    with darkroom(tmp_path) as site:
+        alice = site.person("alice")
+        (site.folder / "c_0002.cbf").unlink(missing_ok=True)
+        os.mkfifo(site.folder / "c_0002.cbf")
+        (site.folder / "e_1_master.h5").unlink()
+        with h5py.File(site.folder / "e_1_master.h5", "w") as file:
+            for number in (1, 2):
+                link = h5py.ExternalLink(f"e_1_data_{number}.h5", "/entry/data/data")
+                file[f"/entry/data/data_{number:06d}"] = link
+        os.mkfifo(site.folder / "e_1_data_1.h5")
+        os.mkfifo(site.folder / "e_1_data_2.h5")
+        for place, name in ((f"{CBF}/2", "c_0002.cbf"), (f"{EIGER}/1", "e_1_data_1.h5")):
+            began = time.monotonic()
+            sent = alice.get(f"/frame/{place}")
+            assert time.monotonic() - began < 2
+            assert (sent.status, sent.json["text"]) == (404, f"“{name}” is not a file.")
 
 
 def test_a_row_is_kept_for_moments_and_for_the_scope_that_saw_it(tmp_path: Path) -> None:

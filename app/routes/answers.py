@@ -108,7 +108,8 @@ class PictureHandler(AuthedHandler):
             self.room.services.denials.note(self.identity, self.address, self.request.path)
             return self.fail(404, "Not found", str(error))
         except Late as error:
-            return self.fail(503, "Files answer late", str(error))
+            self.set_header("Retry-After", "1")
+            return self.fail(503, "The file server is late", str(error))
         except Unreadable as error:
             return self.fail(404, error.title if isinstance(error, Unplaced) else "File not usable", str(error))
         except TooMany as error:

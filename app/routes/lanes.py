@@ -14,7 +14,7 @@ class Late(Exception):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"This was not ready within {seconds:g} s: the file server is slow or busy. Try again in a moment."
+            f"The file server did not give this within {seconds:g} s: it is slow or busy. It goes on; ask again."
         )
 
 
@@ -27,17 +27,18 @@ class _Work:
 class Lanes:
     """A few threads for each lane. Used from the event loop only."""
 
-    def __init__(self, threads: int = 2, seconds: float = 10.0) -> None:
+    def __init__(self, threads: int = 2, seconds: float = 2.0) -> None:
         self._threads, self.seconds = threads, seconds
         self._pools: dict[int, ThreadPoolExecutor] = {}
         self._running: dict[Hashable, _Work] = {}
 
-    async def run(self, lane: int, key: Hashable, work: Callable[[], T]) -> T:
+    async def run(self, lane: int, key: Hashable, work: Callable[[], T], seconds: float = 0.0) -> T:
         """The answer of ``work`` from a thread of ``lane``; who asks for the same key meanwhile gets the same one.
 
         Work that has not begun is dropped when the last who waits for it is cancelled. Raises Late after the time
-        limit, while the thread, which nothing can stop, goes on.
+        limit (``seconds``, where that is longer), while the thread, which nothing can stop, goes on.
         """
+        limit = max(seconds, self.seconds)
         found = self._running.get((lane, key))
         if found is None or found.future.cancelled():
             found = _Work(self._pool(lane).submit(work))
@@ -45,12 +46,12 @@ class Lanes:
             asyncio.wrap_future(found.future).add_done_callback(lambda done: self._ended(lane, key, found, done))
         found.waiting += 1
         try:
-            shared: T = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(found.future)), self.seconds)
+            shared: T = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(found.future)), limit)
             return shared
         except TimeoutError:
             if found.future.done():
                 raise
-            raise Late(self.seconds) from None
+            raise Late(limit) from None
         finally:
             found.waiting -= 1
             if found.waiting == 0 and not found.future.done():

@@ -17,6 +17,7 @@ from data.images.reduce import preview
 from data.images.series import Series, Unplaced
 
 _SMALL = 360
+_SECONDS = 10.0  # an <img> asks once and no more, so it waits longer
 _PICTURE_BYTES = 20_000_000
 _MOST_PICTURE_PIXELS = 60_000_000
 _ALLOWED_PICTURES = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
@@ -37,7 +38,8 @@ class SmallFrameHandler(PictureHandler):
                     tag, lambda: Body(preview(self.room.images.frame(shot), 300), "image/jpeg", tag=tag)
                 )
 
-            return await self.room.lanes.run(self.room.images.files.lane(stored), ("small", stored, image), draw)
+            lane = self.room.images.files.lane(stored)
+            return await self.room.lanes.run(lane, ("small", stored, image), draw, _SECONDS)
 
         await self.send(work)
 
@@ -61,7 +63,7 @@ class SnapshotHandler(PictureHandler):
                 tag = named("snapshot", str(path), about.st_mtime_ns, about.st_size, size)
                 return self.room.small.get(tag, lambda: _picture(path, size, tag))
 
-            return await self.room.lanes.run(files.lane(stored or ""), ("snapshot", stored, size), draw)
+            return await self.room.lanes.run(files.lane(stored or ""), ("snapshot", stored, size), draw, _SECONDS)
 
         await self.send(work)
 

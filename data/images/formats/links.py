@@ -78,6 +78,8 @@ class Opened:
     def _open(self, path: Path) -> Any:
         real = Path(os.path.realpath(path))
         if real not in self._files:
+            if not real.is_file():  # to open a pipe would wait for who writes into it, for ever
+                raise Unreadable(f"“{path.name}” is not a file.")
             if len(self._files) >= 64:  # a long series read through: keep the first, drop the oldest
                 oldest = next(islice(self._files, 1, None))
                 self._files.pop(oldest).close()

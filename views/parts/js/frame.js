@@ -2,7 +2,7 @@
 const query = new URL(import.meta.url).search
 const beside = (name) => import(`./frame_${name}.js${query}`)
 const {h, icon, later, link, own, talk, framed} = await import(`./dom.js${query}`)
-const {automatic, binned, colours, middle, SCALES} = await beside("codes")
+const {automatic, colours, middle, SCALES} = await beside("codes")
 const {fitting, geometryOf} = await beside("geometry")
 const {ask, Store} = await beside("store")
 const {site} = await beside("jobs")
@@ -68,7 +68,7 @@ export function render(given) {
   const steps = stepControls({
     range, go,
     ready: (image) => Boolean(store.there(address(image))),
-    playing: (on) => { if (!on) { settled(); settleImage() } },
+    playing: (on) => { if (!on) { draws(); settled(); settleImage(); label() } },
   })
   const settleImage = later(() => tell({type: "image", image: content.image}), 200)
   const settleLook = later(() => tell({type: "look", look: textsOf(look)}), 300)
@@ -152,9 +152,13 @@ export function render(given) {
     eye.spots = null
     stacked = null
     load({began, rough, playing})
-    label()
-    if (!playing) settleImage()
+    if (playing) tick()
+    else {
+      label()
+      settleImage()
+    }
   }
+  const draws = later(() => { if (bins) contrast.histogram(bins) }, 90)
   const refine = later(() => {
     if (stage.base && !steps.playing && !stage.near() && !stacked) load({same: true})
   }, 120)
@@ -175,7 +179,11 @@ export function render(given) {
       store.only([now, ...ahead, ...(rough ? [] : wantedTiles())])
       const slow = setTimeout(() => { if (mine === ticket && !same) stage.say("Reading the image…", "", "f-busy") }, 250)
       try {
-        frame = await store.frame(now, (state) => { if (mine === ticket) stage.say("Putting images together…", state.text, "f-busy") })
+        frame = await store.frame(now, (state) => {
+          if (mine !== ticket) return
+          clearTimeout(slow)
+          stage.say(state.title ?? "Putting images together…", state.text, "f-busy")
+        })
       } catch (error) {
         if (mine !== ticket || error.name === "AbortError") return
         return failed(error)
@@ -186,20 +194,21 @@ export function render(given) {
       if (rough) finer()
     }
     place(frame, number, {began, rough, playing, same})
-    if (!rough) store.ahead(coming().map((each) => address(each)), playing ? 4 : 3)
   }
   const wantedTiles = () => [...store.under.keys()].filter((key) => key.startsWith(content.routes?.tile ?? "\n"))
 
   function place(frame, number, {began, rough, playing, same}) {
     eye.full = frame.full
     if (!rough && !same) {
-      bins = binned(frame.data)
+      bins = frame.bins
       eye.typical = middle(bins)
       if (look.auto) Object.assign(look, automatic(bins))
-      if (!playing) contrast.histogram(bins)
+      if (!playing) draws()
     }
     relight()
     stage.show(frame, number, () => {
+      // What is to come is asked for once this one is on the screen: both want the processor.
+      if (!rough) store.ahead(coming().map((each) => address(each)), playing ? 4 : 3)
       if (same) return
       const took = performance.now() - began
       Object.assign(stage.canvas.dataset, {image: number, took: took.toFixed(1), rough: rough ? "1" : ""})
@@ -337,22 +346,31 @@ export function render(given) {
       ...(about?.notes ?? []).map((note) => h("p.f-note", {}, note)),
       ...(eye.spots?.method ? [h("p.f-note.quiet", {}, eye.spots.method)] : []))
   }
-  function label() {
-    Object.assign(site, {job: own(content.routes?.job) ?? "", token: own(content.routes?.token) ?? ""})
+  /** Which image it is: all that changes on the page while images play. */
+  function tick() {
     const {image: number, last} = range()
     const of = number == null ? "" : `Image ${number} of ${last}`
     const several = stacked ? stacked.text : look.over && number != null ? `${{max: "Maximum", sum: "Sum", mean: "Mean"}[look.how]} of images ${number} to ${Math.min(last, number + look.over - 1)}` : of
     name.replaceChildren(content.label, content.label && several ? " · " : "", h("b", {}, several))
+    steps.draw()
+    if (!steps.playing || performance.now() - ticked > 250) {
+      ticked = performance.now()
+      series.mark(number)
+    }
+    return several
+  }
+  let ticked = 0
+  const describes = later(() => describe(), 60)
+  function label() {
+    Object.assign(site, {job: own(content.routes?.job) ?? "", token: own(content.routes?.token) ?? ""})
+    stage.canvas.setAttribute("aria-label", `${content.label} ${tick()}. Press ? for the keys.`)
     name.title = content.label
-    stage.canvas.setAttribute("aria-label", `${content.label} ${several}. Press ? for the keys.`)
     elsewhere.replaceChildren()
     if (content.elsewhere) elsewhere.append(link("a.f-open", content.elsewhere, {title: full ? "Back to the collection" : "The image on a page of its own"}, full ? icon("left") : icon("open"), full ? "Collection" : "Full page"))
     stage.element.style.height = second.element.style.height = full ? "" : `${content.height || 460}px`
-    steps.draw()
-    series.mark(number)
     stack?.draw(Boolean(stacked))
     compare?.draw()
-    describe()
+    describes()
   }
   function strips() {
     const {image: numbers = [], value = []} = content.series ?? {}

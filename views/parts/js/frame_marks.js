@@ -181,13 +181,16 @@ function tool(pen, view, shape) {
   }
 }
 
+/** Whether most of a picture is bright. */
+export const bright = ({lut, typical}) => Boolean(lut) && ink(lut[typical]) === "#000"
+
 /**
  * Draw all marks. `what`: {about, geometry, show: Set, spots, shape, tiles, lut, full, cursor: d of an extra ring}.
  * `scale` CSS pixels per canvas pixel are set by the caller.
  */
 export function marks(pen, view, stage, what) {
   const {about, geometry, show, full} = what
-  on = what.lut && ink(what.lut[what.typical]) === "#000" ? ON.bright : ON.dark
+  on = bright(what) ? ON.bright : ON.dark
   pen.save()
   pen.beginPath()
   pen.rect(0, 0, stage.width, stage.height)

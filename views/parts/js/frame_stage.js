@@ -5,7 +5,7 @@ const {lowest, MASKED} = await import(`./frame_codes.js${query}`)
 const {Screen} = await import(`./frame_screen.js${query}`)
 const {at, fitting, viewOf, zoomed} = await import(`./frame_geometry.js${query}`)
 const {countAt, tilesOf} = await import(`./frame_store.js${query}`)
-const {marks, spacing, written, NUMBERS} = await import(`./frame_marks.js${query}`)
+const {bright, marks, spacing, written, NUMBERS} = await import(`./frame_marks.js${query}`)
 
 const CLOSEST = 64 // screen pixels of a detector pixel
 const SAME = 3 // CSS pixels that a click may move
@@ -27,8 +27,10 @@ export function makeStage(eye, name) {
   let tiles = []
   let painted = [] // called once after the next picture
   let pointer = null // where the pointer is, CSS pixels
+  let extent = null // size of the stage; to ask the page for it would lay the page out anew
+  let marked = "" // what the marks on the canvas depend on
 
-  const size = () => ({width: element.clientWidth, height: element.clientHeight})
+  const size = () => (extent?.width ? extent : {width: element.clientWidth, height: element.clientHeight})
   const full = () => base?.full ?? eye.full
   const view = () => viewOf(eye.zoom, size(), full() ?? {width: 1, height: 1})
   const near = (v) => v.scale * (devicePixelRatio || 1) >= 1
@@ -51,7 +53,7 @@ export function makeStage(eye, name) {
     gather()
     screen.place(base, tiles, view())
     screen.colour(eye.lut)
-    mark()
+    if (view().scale >= NUMBERS || marked !== depends()) mark()
     if (!base) return
     const done = painted
     painted = []
@@ -63,9 +65,16 @@ export function makeStage(eye, name) {
   /** Only the colours, and the counts that are written on them. */
   function tint() {
     screen.colour(eye.lut)
-    if (base && view().scale >= NUMBERS) mark()
+    if (base && (view().scale >= NUMBERS || marked !== depends())) mark()
+  }
+  /** Marks are drawn anew only where this changes: while images play they stay. */
+  function depends() {
+    const {scale, x, y} = view()
+    const {width, height} = size()
+    return [scale, x, y, width, height, devicePixelRatio, base?.full.width, base?.full.height, eye.spots?.image === image, base && bright(eye)].join()
   }
   function mark() {
+    marked = depends()
     const stage = size()
     const ratio = devicePixelRatio || 1
     const [w, hgt] = [Math.round(stage.width * ratio), Math.round(stage.height * ratio)]
@@ -186,7 +195,11 @@ export function makeStage(eye, name) {
   })
   canvas.addEventListener("dblclick", () => eye.moved(null))
 
-  const resized = new ResizeObserver(() => { paint(); eye.resized?.() })
+  const resized = new ResizeObserver(() => {
+    extent = {width: element.clientWidth, height: element.clientHeight}
+    paint()
+    eye.resized?.()
+  })
   resized.observe(element)
 
   return {

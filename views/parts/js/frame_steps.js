@@ -82,8 +82,10 @@ export function stepControls({range, go, ready, playing}) {
     if (box.getRootNode().activeElement !== box) box.value = none ? "" : image
     Object.assign(slider, {min: first, max: Math.max(first, last)})
     slider.value = none ? first : image
-    button.replaceChildren(icon(play ? "pause" : "play"), play ? "Pause" : "Play")
-    button.title = `${play ? "Pause" : "Play"} (space)`
+    const word = play ? "Pause" : "Play"
+    if (button.textContent === word) return
+    button.replaceChildren(icon(word.toLowerCase()), word)
+    button.title = `${word} (space)`
   }
   return {
     back, next, number: h("label.f-of", {}, box, of), slider: h("label.f-slide", {}, slider), play: h("div.f-row", {}, button, rates, h("span.gap"), followed),

@@ -1,5 +1,5 @@
 // Frames and tiles from the server, kept for a while, asked for once, read ahead and given up when nobody waits.
-const {MASKED, encoded} = await import(`./frame_codes.js${new URL(import.meta.url).search}`)
+const {MASKED, binned, encoded} = await import(`./frame_codes.js${new URL(import.meta.url).search}`)
 const {followed} = await import(`./frame_jobs.js${new URL(import.meta.url).search}`)
 
 const FRAME_BYTES = 96_000_000
@@ -14,11 +14,22 @@ export async function refusal(answer) {
   return Object.assign(new Error(why.text ?? `The server answered ${answer.status}.`), {title: why.title, status: answer.status})
 }
 
+const TRIES = 15
+
+/** So many ms; ends early, in an AbortError, where nobody waits any more. */
+const waited = (ms, signal) => new Promise((done, failed) => {
+  const timer = setTimeout(done, ms)
+  signal?.addEventListener("abort", () => {
+    clearTimeout(timer)
+    failed(new DOMException("given up", "AbortError"))
+  })
+})
+
 /**
  * The answer of an address; throws an error with a title and a sentence. Where several images have yet to be put
- * together it waits for that, with `progress` meanwhile, and asks anew.
+ * together, or the file server is late, it waits for that, with `progress({title, text})` meanwhile, and asks anew.
  */
-export async function ask(address, signal, options = {}, progress = undefined) {
+export async function ask(address, signal, options = {}, progress = undefined, tries = TRIES) {
   let answer
   try {
     answer = await fetch(address, {signal, credentials: "same-origin", ...options})
@@ -26,10 +37,17 @@ export async function ask(address, signal, options = {}, progress = undefined) {
     if (error.name === "AbortError") throw error
     throw Object.assign(new Error("Check the connection and try again."), {title: "The server did not answer."})
   }
+  const pause = Number(answer.headers.get("Retry-After"))
+  if (answer.status === 503 && pause > 0 && tries > 1 && !options.method) {
+    const late = await refusal(answer)
+    progress?.({title: late.title, text: late.message})
+    await waited(pause * 1e3, signal)
+    return ask(address, signal, options, progress, tries - 1)
+  }
   if (!answer.ok) throw await refusal(answer)
   if (answer.status !== 202 || options.method) return answer
   await followed(ask, (await answer.json()).job, signal, progress)
-  return ask(address, signal, options, progress)
+  return ask(address, signal, options, progress, tries)
 }
 
 /** [offset, step] of a picture that holds no counts, else null. */
@@ -48,7 +66,7 @@ async function frameOf(answer) {
   const [fullWidth, fullHeight] = pair(answer.headers.get("X-Frame-Full"), "x")
   const full = {width: fullWidth || width * step, height: fullHeight || height * step}
   // The last codes of a row or column may stand for fewer pixels: nothing is drawn beyond the detector.
-  return {data, width, height, factor: step, full, scale: scaleOf(answer), right: full.width, bottom: full.height}
+  return {data, bins: binned(data), width, height, factor: step, full, scale: scaleOf(answer), right: full.width, bottom: full.height}
 }
 
 async function tileOf(answer) {
@@ -97,7 +115,7 @@ export class Store {
   constructor() {
     this.frames = new Kept(FRAME_BYTES)
     this.tiles = new Kept(TILE_BYTES)
-    this.under = new Map() // address → {promise, stop}
+    this.under = new Map() // address → {promise, stop, told: who is told how it stands}
     this.failed = new Map() // address → time, so that a missing tile is not asked for at each movement
   }
 
@@ -159,12 +177,16 @@ export class Store {
 
   #once(address, read, progress) {
     const under = this.under.get(address)
-    if (under && !under.stop.signal.aborted) return under.promise
+    if (under && !under.stop.signal.aborted) {
+      if (progress) under.told.push(progress)
+      return under.promise
+    }
     const stop = new AbortController()
-    const promise = ask(address, stop.signal, {}, progress).then(read).finally(() => {
+    const told = progress ? [progress] : []
+    const promise = ask(address, stop.signal, {}, (state) => { for (const tell of told) tell(state) }).then(read).finally(() => {
       if (this.under.get(address)?.stop === stop) this.under.delete(address)
     })
-    this.under.set(address, {promise, stop})
+    this.under.set(address, {promise, stop, told})
     silent(promise)
     return promise
   }
