@@ -143,7 +143,9 @@ class FrameSettings:
 
     threads: int = _setting(kinds.whole(1, 32, "threads"), "Threads that decode frames, for each root of files.", 2)
     seconds: float = _setting(
-        kinds.number(1, 120, "seconds"), "A file server that takes longer is said to be late, and asked again (seconds).", 2
+        kinds.number(1, 120, "seconds"),
+        "A file server that takes longer is said to be late, and asked again (seconds).",
+        2,
     )
     cache_mb: int = _setting(kinds.whole(1, 100_000, "MB"), "Frames kept as they were sent (MB).", 192)
     chunks_mb: int = _setting(kinds.whole(1, 100_000, "MB"), "Frames kept compressed as on disk (MB).", 128)

@@ -1,4 +1,4 @@
-"""Where NXmx vectors put a detector, held against positions computed by hand and against the beam centre of a real file."""
+"""Where NXmx vectors put a detector: held against positions computed by hand, and the header of a real file."""
 
 from collections.abc import Mapping
 from math import atan2, cos, degrees, hypot, radians, sin
@@ -38,7 +38,8 @@ def write(path: Path, axes: Mapping[str, Axis], more: Mapping[str, Mapping[str, 
         for name, (value, unit, kind, vector, carrier) in axes.items():
             made = file.create_dataset(name, data=value)
             made.attrs.update(
-                {"units": unit, "transformation_type": kind, "vector": vector, "depends_on": carrier} | more.get(name, {})
+                {"units": unit, "transformation_type": kind, "vector": vector, "depends_on": carrier}
+                | more.get(name, {})
             )
     return path
 

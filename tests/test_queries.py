@@ -13,6 +13,7 @@ from data.core import changes, collection, proposals, search, shipments, visits
 from data.errors import NotFound
 from data.lists import Asked
 from data.reader import Reader
+from data.techniques.em import movies as em_movies
 from data.techniques.em import queries as em
 from data.techniques.mx import grids, scans, strategies
 from data.techniques.mx import queries as mx
@@ -91,6 +92,8 @@ PAGES: dict[str, Page] = {
     "em.count": lambda r: em.count(r, 21),
     "em.newer": lambda r: em.newer(r, 21, 0),
     "em.changed": lambda r: em.changed(r, 21, [2001]),
+    "em_movies.movies": lambda r: em_movies.movies(r, 2001),
+    "em_movies.pictures": lambda r: em_movies.pictures(r, 3),
     "em.fits": lambda r: em.fits(r, 21, Asked(search="s"), [2001]),
 } | pages_files.PAGES
 for _name, (_fields, _ask) in lists().items():
@@ -301,6 +304,23 @@ def test_em_takes_medians_over_movies(tiny: Facility) -> None:
     assert (second["movies"], second["motion"]) == (0, None)
     one = collection.collection(tiny.reader("bob"), 2001)
     assert (one["technique"], one["movies"], one["pixel_size"]) == ("em", 5, pytest.approx(0.83))
+
+
+def test_movies_come_in_order_with_their_latest_numbers_and_pictures(tiny: Facility) -> None:
+    bob = tiny.reader("bob")
+    rows = em_movies.movies(bob, 2001)
+    assert [row["number"] for row in rows] == [1, 2, 3, 4, 5]
+    assert [row["motion"] for row in rows] == [10, 20, 30, None, None]
+    assert [row["ctf_resolution"] for row in rows] == [3, 4, 8, None, None]
+    assert [row["defocus"] for row in rows] == [1, 2, 3, None, None]
+    assert [bool(row["micrograph"]) for row in rows] == [False] * 5
+    assert em_movies.movies(bob, 2002) == []
+    nothing = {"micrograph": None, "fft": None, "ctf": None}
+    assert em_movies.pictures(bob, 3) == {"movie": "/data/3.mrc"} | nothing
+    assert em_movies.movies(tiny.reader("alice"), 2001) == []
+    for movie, login in ((3, "alice"), (999, "bob")):
+        with pytest.raises(NotFound, match="This movie does not exist"):
+            em_movies.pictures(tiny.reader(login), movie)
 
 
 def test_techniques_are_counted_by_the_type_of_experiment(tiny: Facility) -> None:

@@ -92,6 +92,10 @@ class Desk:
         """The address of a crystal snapshot of a collection; ``size``: small or full."""
         return f"{self.prefix}/snapshot/{collection}/{which}?size={size}"
 
+    def movie(self, movie: int, which: str, size: str = "small") -> str:
+        """The address of a picture of a microscope's movie: movie, micrograph, fft or ctf; ``size``: small or full."""
+        return f"{self.prefix}/movie/{movie}/{which}?size={size}"
+
     def frames(self, collection: int) -> dict[str, str]:
         """The addresses that the viewer of a collection's frames asks, by name."""
         routes = {name: f"{self.prefix}/{name}/{collection}" for name in ("frame", "tile", "region", "stack")}

@@ -7,6 +7,7 @@ from panel.viewable import Viewable
 
 from data.core import collection as collections
 from data.reader import Reader
+from data.techniques.em import movies
 from data.techniques.mx import strategies
 from views import place as places
 from views.core.remarks import Remarks, Said, said
@@ -22,6 +23,7 @@ from views.place import Place
 from views.problem import Problem
 from views.reading import Reading
 from views.techniques import BY_KEY, TECHNIQUES
+from views.techniques.em_movies import Movies
 from views.techniques.mx import status_badge
 from views.techniques.mx_grid import GridPanel
 from views.view import Span
@@ -61,7 +63,8 @@ class Answer:
     quality: Any
     neighbours: tuple[int | None, int | None]
     said: Said
-    screenings: int = 0
+    screenings: int
+    movies: list[Row]
 
 
 class CollectionView:
@@ -76,6 +79,7 @@ class CollectionView:
         self._head = Blocks([b.loading(2)])
         self._viewer = Viewer(desk, height=520)
         self._plot = QualityPlot(on_image=self._image, height=260)
+        self._movies = Movies(desk)
         self._side = Blocks()
         self._grid = GridPanel(desk, self._rearrange, self._image)
         self._results = Table(
@@ -138,6 +142,7 @@ class CollectionView:
             collections.neighbours(reader, key),
             said(self._desk, reader, found),
             strategies.count(reader, key) if found["technique"] == "mx" else 0,
+            movies.movies(reader, key) if found["technique"] == "em" else [],
         )
 
     def _arrange(self, answer: Answer | None) -> None:
@@ -154,6 +159,10 @@ class CollectionView:
             if plotted:
                 # A map has the place beside the frame.
                 parts.append((self._plot.view, 12 if not pictured else 7 if beside else 5))
+            if answer.movies:
+                shown, plot = self._movies.parts
+                parts += [(shown, (7, 2)), (plot, 5)]
+                pictured = True
             parts += [(self._side, 5 if pictured else 12), *self._grid.below]
             parts += [(self._results, 12), (self._facts, 12)]
         shown = [part for part, _ in parts]
@@ -178,6 +187,7 @@ class CollectionView:
             self._draw(answer)
             if answer.collection["technique"] == "mx":
                 self._grid.read()
+            self._movies.show(self._place, answer.movies)
             self._arrange(answer)
 
     def _late(self, problem: Problem) -> None:
@@ -272,6 +282,7 @@ class CollectionView:
     def _show_image(self, answer: Answer) -> None:
         image = self._viewer.show(self._place, answer.collection, answer.quality)
         self._plot.mark(image)
+        self._movies.show(self._place, answer.movies)
         if answer.collection["technique"] == "mx":
             self._grid.show(self._place, answer.collection["id"], image)
         else:

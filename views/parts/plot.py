@@ -1,7 +1,8 @@
 """The per-image quality plot of a collection."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -74,11 +75,20 @@ class QualityPlot:
 
     Made once, filled with ``show``; ``view`` is what goes into the page. ``on_image(number)`` is
     called for a point that is clicked: one of the images last shown, whatever the browser sends.
-    The page's script gives the colours of its theme.
+    The page's script gives the colours of its theme. ``noun`` and ``names`` ({series: (label, unit)}) say what else is
+    drawn in the same way.
     """
 
-    def __init__(self, on_image: Action | None = None, height: int = 280) -> None:
-        self._on_image = on_image
+    def __init__(
+        self,
+        on_image: Action | None = None,
+        height: int = 280,
+        noun: str = "Image",
+        names: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+    ) -> None:
+        self._on_image, self._noun = on_image, noun
+        self._labels = _LABELS | {key: label for key, (label, _) in names.items()}
+        self._units = _UNITS | {key: unit for key, (_, unit) in names.items()}
         self._sources: dict[str, ColumnDataSource] = {}
         self._drawn: dict[str, tuple[Any, ...]] = {}
         self._mark = Span(
@@ -89,7 +99,7 @@ class QualityPlot:
             visible=False,
         )
         self._legend = _legend()
-        self._hover = HoverTool(tooltips="image @image{0}: @value{0,0.[00]} $name", renderers=[])
+        self._hover = HoverTool(tooltips=f"{noun.lower()} @image{{0}}: @value{{0,0.[00]}} $name", renderers=[])
         self._tap = TapTool(renderers=[])
         self.figure = self._draw(height)
         self.view = pn.pane.Bokeh(self.figure, sizing_mode="stretch_width", design=None)
@@ -126,8 +136,8 @@ class QualityPlot:
             sizing_mode="stretch_width",
             output_backend="canvas",
             toolbar_location="above",
-            x_axis_label="Image",
-            y_axis_label=_LABELS["spots"],
+            x_axis_label=self._noun,
+            y_axis_label=self._labels["spots"],
             min_border_left=8,
             min_border_right=14,
             min_border_bottom=10,
@@ -158,7 +168,7 @@ class QualityPlot:
         axes: list[LinearAxis] = []
         if name != "spots":
             plot.extra_y_ranges = {**plot.extra_y_ranges, name: scale}
-            axes = [LinearAxis(y_range_name=name, axis_label=_LABELS[name])]
+            axes = [LinearAxis(y_range_name=name, axis_label=self._labels[name])]
             plot.add_layout(axes[0], "right")
             _style_axis(axes[0])
         points: Any = plot.scatter(
@@ -170,10 +180,10 @@ class QualityPlot:
             color=_COLOURS[name],
             alpha=0.85,
             nonselection_alpha=0.85,
-            name=_UNITS[name],
+            name=self._units[name],
         )
         scale.renderers = [points]
-        item = LegendItem(label=_LABELS[name], renderers=[points])
+        item = LegendItem(label=self._labels[name], renderers=[points])
         self._legend.items = [*self._legend.items, item]
         self._hover.renderers = [*self._hover.renderers, points]
         self._tap.renderers = [*self._tap.renderers, points]

@@ -1,8 +1,8 @@
 """Where NXmx says that a detector stands: the vectors of its modules and the chain of movements that carries them.
 
-NeXus has +z along the beam and the sample at (0, 0, 0), as `plane` has. An axis moves a point p to R·p + o (rotation) or
-p + value·v + o (translation), with its unit ``vector`` v and its ``offset`` o; ``depends_on`` names the axis that carries
-it, up to ".". The first pixel's outer corner is where the chain of ``fast_pixel_direction`` brings the origin.
+NeXus has +z along the beam and the sample at (0, 0, 0), as `plane` has. An axis moves a point p to R·p + o (rotation)
+or p + value·v + o (translation), with its unit ``vector`` v and its ``offset`` o; ``depends_on`` names the axis that
+carries it, up to ".". The first pixel's outer corner is where the chain of ``fast_pixel_direction`` brings the origin.
 """
 
 from collections.abc import Callable
