@@ -76,6 +76,11 @@ $(VENV)/.desktop: pyproject.toml $(VENV)/.test
 	@$(PIP) install --editable '.[desktop]'
 	@touch $@
 
+# The rivals that benchmarks are held against.
+$(VENV)/.bench: pyproject.toml $(VENV)/.test
+	@$(PIP) install --editable '.[bench]'
+	@touch $@
+
 # Without the models their tests are skipped, so a registry that cannot be reached stops nothing.
 setup: system $(VENV)/.test
 	@$(MAKE) --no-print-directory $(VENV)/.desktop \
@@ -136,7 +141,7 @@ types:
 tests:
 	@$(BIN)/python -m pytest -n 2 --durations=25 $(TESTS) $(ARGS) </dev/null
 
-bench: setup
+bench: setup $(VENV)/.bench
 	@shopt -s nullglob; for bench in benchmarks/*.py; do \
 	  echo "== $$bench"; $(BIN)/python "$$bench" --quick $(ARGS); done
 

@@ -17,6 +17,7 @@ PERSON, PASSWORD = "alice", "a password of the benchmark"
 EIGER = 1201
 HEIGHT, WIDTH = 4371, 4150
 SENTINEL = 2**32 - 1
+_DIFFERENT = 8
 
 
 def eiger(path: Path, frames: int) -> float:
@@ -45,6 +46,9 @@ def eiger(path: Path, frames: int) -> float:
             entry = file.create_dataset(f"/entry/instrument/{name}", data=value)
             entry.attrs["units"] = unit
         for number in range(frames):
+            if number >= _DIFFERENT:  # packed once, written many times: each is a chunk of its own on disk
+                made.id.write_direct_chunk((number, 0, 0), made.id.read_direct_chunk((number % _DIFFERENT, 0, 0))[1])
+                continue
             array = np.roll(grounds[number % 2], int(rng.integers(0, 3000)), axis=1)
             for at_y, at_x in zip(rng.integers(5, HEIGHT - 5, 600), rng.integers(5, WIDTH - 5, 600), strict=True):
                 spot = rng.poisson(rng.exponential(300), (3, 3))
@@ -52,6 +56,19 @@ def eiger(path: Path, frames: int) -> float:
             array[mask] = SENTINEL
             made[number] = array
         return float(made.id.get_storage_size()) / frames / 1e6
+
+
+def linked(path: Path, frames: int) -> Path:
+    """A master file over so many frames: its data files are one file, named again and again."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        each = len(file["/entry/data/data"])
+    master = path.with_name("m_1_master.h5")
+    with h5py.File(master, "w") as file:
+        for number in range(1, frames // each + 1):
+            file[f"/entry/data/data_{number:06d}"] = h5py.ExternalLink(path.name, "/entry/data/data")
+    return master
 
 
 _STATED: tuple[tuple[str, float, str], ...] = (

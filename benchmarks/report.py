@@ -25,13 +25,16 @@ def interleaved(actions: Mapping[str, Callable[[], object]], rounds: int) -> dic
     return {name: median(seconds) for name, seconds in taken.items()}
 
 
-def json_line(values: Mapping[str, float | int]) -> str:
-    """The last line of a benchmark: one JSON object, three digits. Raises ValueError for no number."""
+def json_line(values: Mapping[str, float | int | None]) -> str:
+    """The last line of a benchmark: one JSON object, three digits; null for a rival that is not here.
+
+    Raises ValueError for no number.
+    """
     for name, value in values.items():
-        if not math.isfinite(value):
+        if value is not None and not math.isfinite(value):
             raise ValueError(f"{name} was not measured: {value}")
     return json.dumps(
-        {name: value if isinstance(value, int) else float(f"{value:.3g}") for name, value in values.items()}
+        {name: float(f"{value:.3g}") if isinstance(value, float) else value for name, value in values.items()}
     )
 
 

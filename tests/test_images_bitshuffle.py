@@ -1,5 +1,6 @@
 """The direct decoder gives what HDF5 and numpy give, and refuses what is not sound."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ pytest.importorskip("numba", reason="numba is not installed")
 
 from servers import realdata
 
+from data.images import pooler
 from data.images.bitshuffle import Packed
 from data.images.files import Files
 from data.images.formats import Frame, open_frames
@@ -68,6 +70,26 @@ def test_parts_made_apart_are_the_whole() -> None:
     for rows in ((0, 50), (50, 51), (51, len(whole))):
         frame.pool(4, table(), rows=rows, out=out)
     assert (out == whole).all()
+
+
+def test_two_threads_make_what_one_makes_and_a_second_frame_meanwhile_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pooler, "_LEAST", 1000)
+    array = image("u4", (501, 517), 3)
+    bad = np.zeros(array.shape, bool)
+    bad[200:260] = True
+    frame, rejected = Packed(packed(array), array.shape, 4), Rejected(bad)
+    whole = frame.pool(4, table(), rejected)
+    two = pooler.Pooler(cores=2)
+    for wanted in (two, pooler.Pooler(cores=1)):
+        assert (wanted.pool(frame, 4, rejected) == whole).all()
+    with ThreadPoolExecutor(4) as crowd:
+        made = list(crowd.map(lambda _: two.pool(frame, 4, rejected), range(40)))
+    assert all((one == whole).all() for one in made)
+    damaged = bytearray(packed(array))
+    damaged[40:4000] = bytes(3960)
+    with pytest.raises(Damaged):
+        two.pool(Packed(bytes(damaged), array.shape, 4), 4, None)
+    assert (two.pool(frame, 4, rejected) == whole).all()
 
 
 @pytest.mark.parametrize("box", [(0, 0, 517, 501), (3, 400, 200, 101), (516, 500, 1, 1), (0, 499, 517, 2)])

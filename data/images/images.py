@@ -13,7 +13,8 @@ from data.images.files import Files
 from data.images.formats import Frame, FrameMeta, Unreadable
 from data.images.formats.chunk import Chunk, Damaged
 from data.images.loops import bitshuffle
-from data.images.reduce import Pooling, Reduced, factor_for, levels, reduce, reduce_offsets, scale_of, scaled, table
+from data.images.pooler import Pooler
+from data.images.reduce import Pooling, Reduced, factor_for, levels, reduce, reduce_offsets, scale_of, scaled
 from data.images.series import Series, Shot
 from data.images.shelf import Shelf
 
@@ -81,6 +82,7 @@ class Images:
         self.files = files
         self._packed: Cache[Shot, Compressed] = Cache(compressed, lambda kept: kept.packed.nbytes)
         self.shelf = Shelf(files.permits, files.supply)
+        self._pooler = Pooler()
         self.projections: Cache[Projection, Frame] = Cache(projected, lambda f: f.array.nbytes + f.mask.nbytes)
 
     def shot(self, series: Series, image: int, channel: int = 0) -> Shot:
@@ -143,7 +145,7 @@ class Images:
             kept = self.compressed(subject)
             if kept is not None:
                 factor = factor_for(kept.chunk.shape, longest)
-                codes = _sound(subject, lambda: kept.packed.pool(factor, table(), kept.chunk.rejected))
+                codes = _sound(subject, lambda: self._pooler.pool(kept.packed, factor, kept.chunk.rejected))
                 return Picture(Reduced(codes, factor), kept.chunk.shape[::-1], levels(codes))
             with self.shelf.frames(subject.path, subject.stamp) as frames:
                 offsets, shape = frames.offsets(subject.index), frames.shape
