@@ -5,6 +5,7 @@ for what is absent and what is not theirs. `docs/images.md` describes them.
 """
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -16,11 +17,13 @@ from app.routes.answers import Body, Darkroom, PictureHandler, named, said
 from app.routes.stacks import begun, named_projection
 from data.images import about, curves, spots
 from data.images.formats import Frame, Unreadable
+from data.images.formats.frame import Peaks
 from data.images.images import How, Images, NotYet, Projection, Region, Subject, cut
 from data.images.packing import pack
 from data.images.placement import Placement, place
+from data.images.plane import Plane
 from data.images.reduce import Pooling
-from data.images.series import Series
+from data.images.series import Series, Shot
 
 SIDES = (256, 4400)
 LONGEST_TILE = 1024
@@ -174,21 +177,63 @@ class AboutHandler(FrameHandler):
         return said(found | {"images": [asked.series.first, asked.series.last], "most": self.room.most}, tag)
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LONGEST_TEXT = 200_000
+
+
+class HeaderHandler(FrameHandler):
+    """``/frame/<collection>/<image>/header``: what the file says, as it says it."""
+
+    route = "header"
+
+    def body(self, asked: Asked, subject: Subject, options: Any, tag: str) -> Body:
+        if isinstance(subject, Projection):
+            subject = self.room.images.shot(asked.series, asked.image, asked.channel)
+        text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", self.room.images.text(subject).replace("\r\n", "\n"))
+        return said({"text": text[:_LONGEST_TEXT], "more": len(text) > _LONGEST_TEXT}, tag)
+
+
 class SpotsHandler(FrameHandler):
-    """``/frame/<collection>/<image>/spots``: the spots found on the whole frame, brightest first."""
+    """``/frame/<collection>/<image>/spots?by=``: spots on the whole frame, brightest first.
+
+    The file's own list where it has one, unless ``by=search``.
+    """
 
     route, placed = "spots", True
 
+    def chosen(self) -> tuple[bool]:
+        return (self.get_query_argument("by", "") == "search",)
+
     def body(self, asked: Asked, subject: Subject, options: Any, tag: str) -> Body:
+        peaks = self.room.images.peaks(subject) if isinstance(subject, Shot) else None
+        if peaks is not None and not options[0]:
+            return said(self._listed(asked, subject, peaks) | {"listed": True}, tag)
+        return said(self._found(asked, subject) | {"listed": peaks is not None}, tag)
+
+    def _listed(self, asked: Asked, subject: Any, peaks: Peaks) -> dict[str, Any]:
+        facts = self.room.images.facts(subject)
+        convention = self.room.conventions.get(str(asked.row.get("beamline")))
+        plane = place(facts.meta, asked.row, facts.shape, convention).plane
+        order = np.argsort(-peaks.sum, kind="stable")[:_MOST_SPOTS]
+        return _spots(_LISTED, plane, peaks.x[order], peaks.y[order], peaks.sum[order], len(peaks.x))
+
+    def _found(self, asked: Asked, subject: Subject) -> dict[str, Any]:
         frame = self.room.images.frame(subject)
         if frame.array.dtype.kind == "f":
             raise Unreadable("This image holds no counts, so no spots are sought on it.")
         found = spots.find(frame)
         plane = self.placement(asked, frame).plane
         x, y, peak = found.x[:_MOST_SPOTS], found.y[:_MOST_SPOTS], found.peak[:_MOST_SPOTS]
-        d = [None] * len(x) if plane is None else curves.spread(plane, x, y)[0]
-        rows = [[round(float(a), 2), round(float(b), 2), int(c), e] for a, b, c, e in zip(x, y, peak, d, strict=True)]
-        return said({"method": spots.METHOD, "spots": rows, "count": len(found), "more": len(found) > len(rows)}, tag)
+        return _spots(spots.METHOD, plane, x, y, peak, len(found))
+
+
+_LISTED = "These spots are the file's own list; the program that wrote it found them."
+
+
+def _spots(method: str, plane: Plane | None, x: Any, y: Any, strength: Any, count: int) -> dict[str, Any]:
+    d = [None] * len(x) if plane is None else curves.spread(plane, x, y)[0]
+    rows = [[round(float(a), 2), round(float(b), 2), int(c), e] for a, b, c, e in zip(x, y, strength, d, strict=True)]
+    return {"method": method, "spots": rows, "count": count, "more": count > len(rows)}
 
 
 class RadialHandler(FrameHandler):
@@ -328,6 +373,7 @@ Handlers = list[tuple[str, type[FrameHandler]]]
 _NUMBERS = r"(\d{1,12})/(\d{1,9})"
 _PARTS: Handlers = [
     ("about", AboutHandler),
+    ("header", HeaderHandler),
     ("spots", SpotsHandler),
     ("radial", RadialHandler),
     ("histogram", HistogramHandler),

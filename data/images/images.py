@@ -12,6 +12,7 @@ from data.images.cache import Cache
 from data.images.files import Files
 from data.images.formats import Frame, FrameMeta, Unreadable
 from data.images.formats.chunk import Chunk, Damaged
+from data.images.formats.frame import Peaks
 from data.images.loops import bitshuffle
 from data.images.pooler import Pooler
 from data.images.reduce import Pooling, Reduced, factor_for, levels, reduce, reduce_offsets, scale_of, scaled
@@ -101,6 +102,16 @@ class Images:
             if damage is not None:
                 meta = replace(meta, notes=(*meta.notes, damage))
             return Facts(meta, frames.shape, frames.count, frames.channels)
+
+    def text(self, shot: Shot) -> str:
+        """What the file of a frame says, as it says it. Raises Unreadable."""
+        with self.shelf.frames(shot.path, shot.stamp) as frames:
+            return frames.text(shot.index)
+
+    def peaks(self, shot: Shot) -> Peaks | None:
+        """The spots that the file lists for a frame, None where it has no list. Raises Unreadable."""
+        with self.shelf.frames(shot.path, shot.stamp) as frames:
+            return frames.peaks(shot.index)
 
     def frame(self, subject: Subject) -> Frame:
         """All pixels. Raises Unreadable, NotYet."""

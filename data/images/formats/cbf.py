@@ -110,6 +110,9 @@ class _Cbf(Frames):
             meta = replace(meta, notes=("The file holds several images; the first is shown.",))
         return meta
 
+    def text(self, index: int = 0) -> str:
+        return f"{self._text.strip()}\n{self._mime.strip()}"
+
     def close(self) -> None:
         """Nothing is held open."""
 

@@ -92,6 +92,13 @@ class _Fabio(Frames):
         array = self._array(image)
         return Frame(array, _mask(array), self._meta(image))
 
+    def text(self, index: int = 0) -> str:
+        try:
+            image = self._image if index == 0 else self._image.get_frame(index)
+            return "\n".join(f"{key} = {value}" for key, value in image.header.items())
+        except Exception:  # a header is a courtesy; the picture counts
+            return ""
+
     def close(self) -> None:
         try:
             self._image.close()

@@ -70,6 +70,15 @@ class Frame:
         return height, width
 
 
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """Spots as a file lists them: ``x``, ``y`` in pixels (first centre at 0.5), ``sum``: counts, 0 if unsaid."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    sum: NDArray[np.float64]
+
+
 class Frames(ABC):
     """The frames of one file, counted from 0. Use as a context manager, or call `close`."""
 
@@ -97,6 +106,14 @@ class Frames(ABC):
     def meta(self, index: int = 0) -> FrameMeta:
         """What the file says of a frame, without its pixels where the format allows. Raises Unreadable."""
         return self.read(index).meta
+
+    def text(self, index: int = 0) -> str:
+        """What the file says, as it says it: many lines, or none. Raises Unreadable."""
+        return ""
+
+    def peaks(self, index: int = 0) -> Peaks | None:
+        """The spots that the file lists for a frame; None where it has no list. Raises Unreadable."""
+        return None
 
     @abstractmethod
     def close(self) -> None:

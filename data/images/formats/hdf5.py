@@ -16,12 +16,13 @@ import hdf5plugin  # noqa: F401  (registers the compression filters)
 import numpy as np
 from numpy.typing import NDArray
 
-from data.images.formats import nexus
+from data.images.formats import contents, nexus
 from data.images.formats.chunk import Chunk, Rejected, place_of
 from data.images.formats.frame import (
     Frame,
     FrameMeta,
     Frames,
+    Peaks,
     Source,
     Unreadable,
     checked_index,
@@ -110,6 +111,19 @@ class _Hdf5(Frames):
     def meta(self, index: int = 0) -> FrameMeta:
         checked_index(index, self.count, self._name)
         return nexus.at(self._meta, index)
+
+    def text(self, index: int = 0) -> str:
+        return contents.text(self._files)
+
+    def peaks(self, index: int = 0) -> Peaks | None:
+        checked_index(index, self.count, self._name)
+        try:
+            dataset, where = self._stored(index, 0)
+            return contents.peaks(self._files, dataset.file, where[0] if where else 0, index)
+        except Unreadable:
+            raise
+        except Exception as problem:
+            raise Unreadable(f"The list of spots in “{self._name}” is damaged.") from problem
 
     def close(self) -> None:
         self._files.close()

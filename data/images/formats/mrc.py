@@ -78,6 +78,7 @@ class _Mrc(Frames):
         (steps,) = struct.unpack(f"{order}i", start[28:32])
         pixel = cell / steps * 1e-10 if steps > 0 and 0 < cell < 1e9 else None
         notes = () if start[208:212] == b"MAP " else (_UNMARKED,)
+        self._text = _spelled(start, order)
         self._meta = FrameMeta(pixel_x=pixel, pixel_y=pixel, notes=notes)
 
     @property
@@ -107,5 +108,31 @@ class _Mrc(Frames):
         checked_index(index, self.count, self._name)
         return self._meta
 
+    def text(self, index: int = 0) -> str:
+        return self._text
+
     def close(self) -> None:
         """Nothing is held open."""
+
+
+# Names of the header in the order of MRC2014, with the four-byte words that they take.
+_WORDS = (
+    *((name, 0, 1) for name in ("nx", "ny", "nz", "mode", "nxstart", "nystart", "nzstart", "mx", "my", "mz")),
+    ("cell lengths (Å)", 1, 3), ("cell angles (°)", 1, 3),
+    ("mapc, mapr, maps", 0, 3), ("minimum", 1, 1), ("maximum", 1, 1), ("mean", 1, 1), ("space group", 0, 1),
+    ("bytes of the extended header", 0, 1),
+)  # fmt: skip
+
+
+def _spelled(start: bytes, order: str) -> str:
+    """The header as lines of names and values, and its labels."""
+    lines, at = [], 0
+    for name, real, words in _WORDS:
+        values = struct.unpack(f"{order}{words}{'f' if real else 'i'}", start[at : at + 4 * words])
+        lines.append(f"{name} = {', '.join(f'{value:.7g}' if real else str(value) for value in values)}")
+        at += 4 * words
+    (count,) = struct.unpack(f"{order}i", start[220:224])
+    labels = [
+        start[224 + 80 * n : 304 + 80 * n].decode("latin-1").strip("\x00 ") for n in range(min(max(count, 0), 10))
+    ]
+    return "\n".join([*lines, *(f"label: {label}" for label in labels if label)])
