@@ -11,6 +11,7 @@ from servers.darkroom import (
     EIGER,
     FOREIGN,
     FRAMES,
+    LISTED,
     MOVIE,
     OUTSIDE,
     SENTINEL,
@@ -25,7 +26,16 @@ from servers.darkroom import (
 from data.images.formats import Frame
 from data.images.reduce import reduce
 
-PARTS = ("", "/about", "/spots", "/radial", "/histogram", "/profile?x0=0&y0=0&x1=9&y1=9", "/box?x=0&y=0&w=9&h=9")
+PARTS = (
+    "",
+    "/about",
+    "/header",
+    "/spots",
+    "/radial",
+    "/histogram",
+    "/profile?x0=0&y0=0&x1=9&y1=9",
+    "/box?x=0&y=0&w=9&h=9",
+)
 ROUTES = [f"/frame/{{}}{part}" for part in PARTS] + ["/tile/{}?x=0&y=0&w=9&h=9", "/region/{}?w=9&h=9&as=npy"]
 
 
@@ -167,6 +177,28 @@ def test_the_planted_spot_is_found_where_it_is(alice: Person) -> None:
     assert found["count"] == len(found["spots"])
     assert not found["more"]
     assert "background" in found["method"]
+
+
+def test_the_list_of_spots_that_the_file_holds_comes_before_a_search(alice: Person) -> None:
+    listed = alice.get(f"/frame/{LISTED}/2/spots").json
+    assert (listed["listed"], listed["count"], listed["more"]) == (True, 2, False)
+    assert [spot[:3] for spot in listed["spots"]] == [[40.5, 60.5, 900], [30.75, 16.0, 70]]
+    assert "the file's own list" in listed["method"]
+    assert alice.get(f"/frame/{LISTED}/3/spots").json["spots"] == []
+    found = alice.get(f"/frame/{LISTED}/3/spots?by=search").json
+    assert found["listed"] is True
+    assert found["count"] >= 1
+    assert "standard deviations" in found["method"]
+    assert alice.get(f"/frame/{EIGER}/3/spots").json["listed"] is False
+
+
+def test_the_header_is_told_as_the_file_has_it(alice: Person) -> None:
+    sent = alice.get(f"/frame/{EIGER}/1/header").json
+    assert "/entry/instrument/detector/count_time = 0.01  (units s)" in sent["text"].splitlines()
+    assert "/entry/data/data: 6 × 220 × 180 of uint32" in sent["text"].splitlines()
+    assert sent["more"] is False
+    assert "X-Binary-Size-Fastest-Dimension: 120" in alice.get(f"/frame/{CBF}/1/header").json["text"]
+    assert "nx = 48" in alice.get(f"/frame/{MOVIE}/1/header").json["text"]
 
 
 def test_histogram_profile_and_box_leave_out_what_is_masked(alice: Person) -> None:

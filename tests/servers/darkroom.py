@@ -1,7 +1,7 @@
 """The routes of frames and pictures behind a gate: the tiny ISPyB with a few collections of real files.
 
 Alice and Bob see them, Carol does not. 1101: six frames of an EIGER; 1102: three CBF, the second missing, the third no
-image; 1103: a path outside of the roots; 1104: a movie of densities.
+image; 1103: a path outside of the roots; 1104: a movie of densities; 1105: as 1101, with a list of spots in the file.
 """
 
 import json
@@ -33,7 +33,7 @@ from data.scope import Rights
 
 SHAPE = (220, 180)
 FRAMES = 6
-EIGER, CBF, OUTSIDE, MOVIE, FOREIGN = 1101, 1102, 1103, 1104, 4001
+EIGER, CBF, OUTSIDE, MOVIE, LISTED, FOREIGN = 1101, 1102, 1103, 1104, 1105, 4001
 SENTINEL = 2**32 - 1
 
 
@@ -64,10 +64,23 @@ def eiger(path: Path, stack: np.ndarray[Any, Any], **filters: Any) -> None:
             made.attrs["units"] = unit
 
 
+def listed(path: Path) -> None:
+    """Give a file a list of spots, as CXI has it: one on the first frame, two on the second, none on the others."""
+    with h5py.File(path, "a") as file:
+        group = file.create_group("/entry/result_1")
+        group["nPeaks"] = np.array([1, 2] + [0] * (FRAMES - 2))
+        # The list counts from the middle of the first pixel.
+        group["peakXPosRaw"] = np.array([[20.0, 0.0], [30.25, 40.0]] + [[0.0, 0.0]] * (FRAMES - 2))
+        group["peakYPosRaw"] = np.array([[10.0, 0.0], [15.5, 60.0]] + [[0.0, 0.0]] * (FRAMES - 2))
+        group["peakTotalIntensity"] = np.array([[500.0, 0.0], [70.0, 900.0]] + [[0.0, 0.0]] * (FRAMES - 2))
+
+
 def write_files(folder: Path) -> None:
     """What the collections point to."""
     stack = np.stack([counts(image) for image in range(1, FRAMES + 1)])
     eiger(folder / "e_1_master.h5", stack, **hdf5plugin.Bitshuffle(cname="lz4"))
+    eiger(folder / "l_1_master.h5", stack, **hdf5plugin.Bitshuffle(cname="lz4"))
+    listed(folder / "l_1_master.h5")
     y, x = np.mgrid[0:160, 0:120]
     plain = np.where(np.hypot(x - 60, y - 80) < 3, 5000, 3).astype(np.int32)
     plain[70] = -1
@@ -92,6 +105,7 @@ def write_rows(url: str, folder: Path) -> None:
         {"collection_id": EIGER, "template": "e_1_master.h5", "images": FRAMES, "resolution": 7.457},
         {"collection_id": CBF, "template": "c_####.cbf", "images": 3},
         {"collection_id": OUTSIDE, "template": "o_####.cbf", "images": 3, "directory": "/elsewhere"},
+        {"collection_id": LISTED, "template": "l_1_master.h5", "images": FRAMES},
         {"collection_id": MOVIE, "template": "m.mrc", "images": 1, "distance": None},
     ]
     for row in rows:
