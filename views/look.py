@@ -10,6 +10,7 @@
 | channel | number of the detector's channel                                             |
 | over    | how many images are put together, and ``how``: max, sum, mean                |
 | show    | what is drawn over it: rings, ice, beam, edge, spots, overloads, mask; none  |
+| by      | search: spots are searched although the file lists some                      |
 | at      | x, y of the middle in detector pixels, screen pixels per detector pixel      |
 | with    | number of the second image, and ``two``: side, blink                         |
 """
@@ -31,6 +32,7 @@ _PARTS = {
     "over": re.compile(r"\d{1,6}", re.ASCII),
     "how": re.compile(r"max|sum|mean"),
     "show": re.compile(rf"none|(?:{_SHOWN})(?:\.(?:{_SHOWN})){{0,6}}"),
+    "by": re.compile(r"search"),
     "at": re.compile(r"-?\d{1,6}(?:\.\d{1,3})?,-?\d{1,6}(?:\.\d{1,3})?,\d{1,3}(?:\.\d{1,6})?", re.ASCII),
     "with": re.compile(_NUMBER, re.ASCII),
     "two": re.compile(r"side|blink"),

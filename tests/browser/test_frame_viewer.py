@@ -236,6 +236,68 @@ def test_a_line_a_box_and_the_radial_average_are_measured(viewer: Viewer) -> Non
     expect(chart).to_be_hidden()
 
 
+def test_the_histogram_counts_the_whole_image(viewer: Viewer) -> None:
+    counts, _ = made(5)
+    page = viewer("&number=5")
+    with page.expect_response("**/histogram") as answer:
+        page.keyboard.press("h")
+    told = answer.value.json()
+    valid = sum(told["counts"])
+    assert valid + told["masked"] == counts.size
+    facts = page.locator(".f-measure dl")
+    expect(facts).to_contain_text("Overloaded pixels")
+    page.locator(".f-measure canvas").first.hover(position={"x": 60, "y": 40})
+    expect(page.locator(".f-measure .f-read").first).to_contain_text("pixels of")
+
+
+def test_the_header_is_shown_as_the_file_has_it_and_follows_the_image(viewer: Viewer) -> None:
+    page = viewer("&number=5")
+    page.get_by_text("Header", exact=True).click()
+    page.get_by_text("As the file has it").click()
+    raw = page.get_by_label("Header as the file has it")
+    expect(raw).to_contain_text("# Image 5")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_text("As the file has it").click()
+    page.wait_for_timeout(300)
+    assert [url for url in asked if url.endswith("/header")] == []
+
+
+def test_a_list_of_the_file_can_be_set_aside_for_a_search_and_the_link_says_so(viewer: Viewer) -> None:
+    page = viewer("&number=5&show=spots")
+    whose = page.get_by_label("Whose spots")
+    expect(whose).to_be_visible()
+    with page.expect_response("**/spots?by=search"):
+        whose.select_option("search")
+    assert link_says(page, "by", None) == "search"
+    page.reload()
+    drawn(page)
+    expect(page.get_by_label("Whose spots")).to_have_value("search")
+
+
+def test_a_late_file_server_is_told_of_and_asked_again_until_the_image_comes(viewer: Viewer) -> None:
+    page = viewer("&number=1")
+    told = []
+
+    def late(route: Any) -> None:
+        told.append(time.monotonic())
+        if len(told) > 2:
+            route.continue_()
+            return
+        text = "The file server did not give this within 2 s: it is slow or busy."
+        body = json.dumps({"title": "The file server is late", "text": text})
+        route.fulfill(status=503, headers={"Retry-After": "1", "Content-Type": "application/json"}, body=body)
+
+    page.route("**/made/frame/1/40?*", late)
+    page.get_by_label("Number of the image").fill("40")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The file server is late")).to_be_visible()
+    expect(page.get_by_text("within 2 s")).to_be_visible()
+    expect(page.locator(".f-picture").first).to_have_attribute("data-image", "40")
+    expect(page.get_by_text("The file server is late")).to_be_hidden()
+    assert len(told) == 3
+
+
 def test_several_images_become_one_and_a_whole_collection_with_progress(viewer: Viewer) -> None:
     page = viewer("&number=3")
     single = digest(page)[0]

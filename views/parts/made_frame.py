@@ -153,7 +153,7 @@ def about() -> dict[str, Any]:
 
 
 class Told(Made):
-    """``/made/frame/<collection>/<image>/<what>``: about, spots, radial, profile, box."""
+    """``/made/frame/<collection>/<image>/<what>``: about, header, spots, radial, histogram, profile, box."""
 
     def get(self, _: str, image: str, what: str) -> None:
         number = int(image)
@@ -163,10 +163,27 @@ class Told(Made):
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps(found))
 
+    def header(self, image: int) -> dict[str, Any]:
+        return {"text": f"# Made-up data\n# Image {image}\n# Count_cutoff {SATURATION} counts", "more": False}
+
+    def histogram(self, image: int) -> dict[str, Any]:
+        whole = self.wanted(image)
+        counts = np.bincount(whole.array[~whole.mask].ravel())
+        edges = list(range(len(counts) + 1))
+        masked = int(whole.mask.sum())
+        return {
+            "edges": edges,
+            "counts": counts.tolist(),
+            "masked": masked,
+            "overloaded": int(counts[SATURATION:].sum()),
+        }
+
     def spots(self, image: int) -> dict[str, Any]:
         d = resolution(GEOMETRY, *np.array([spot[:2] for spot in made(image)[1]]).T)
         spots = [[*spot, float(at)] for spot, at in zip(made(image)[1], d, strict=True)]
-        return {"method": "The spots that were put there.", "spots": spots, "count": len(spots), "more": False}
+        return {"method": "The spots that were put there.", "spots": spots, "count": len(spots), "more": False} | {
+            "listed": True
+        }
 
     def radial(self, image: int) -> dict[str, Any]:
         y, x = np.mgrid[:HEIGHT, :WIDTH] + np.float64(0.5)
@@ -267,7 +284,7 @@ ROUTES = {
 }
 PATTERNS: list[tuple[str, Any]] = [
     (r"/made/frame/(\d+)/(\d+)", Codes),
-    (r"/made/frame/(\d+)/(\d+)/(about|spots|radial|profile|box)", Told),
+    (r"/made/frame/(\d+)/(\d+)/(about|header|spots|radial|histogram|profile|box)", Told),
     (r"/made/tile/(\d+)/(\d+)", Tile),
     (r"/made/region/(\d+)/(\d+)", Region),
     (r"/made/token", Token),

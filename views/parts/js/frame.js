@@ -85,7 +85,8 @@ export function render(given) {
   const stack = full ? stackPanel({look: () => look, changed, range, show: (next) => { stacked = next; load(); label() },
     address: () => own(content.routes?.stack)}) : null
   const compare = full ? comparePanel({look: () => look, changed, range}) : null
-  const header = full ? headerPanel() : null
+  const header = full ? headerPanel(async () =>
+    (await ask(own(`${content.routes?.frame}/${content.image}/header`), stop.signal)).json()) : null
   const save = full ? savePanel({picture: takePicture, region: takeRegion}) : null
   const series = bars("Spots found on each image", full ? 76 : 44, (image, rough) => steps.to(image, {rough}))
   const help = helpBox()
@@ -285,6 +286,10 @@ export function render(given) {
     } else if ("beside" in part || "two" in part) {
       if (stage.base) load()
     } else tint()
+    if ("by" in part) {
+      eye.spots = null
+      readSpots()
+    }
     if ("show" in part) {
       for (const each of stages()) each.mark()
       readSpots()
@@ -321,9 +326,10 @@ export function render(given) {
     const number = content.image
     shown.note("spots", "…")
     try {
-      const found = await (await ask(own(`${content.routes?.frame}/${number}/spots${text(source(number))}`), stop.signal)).json()
+      const found = await (await ask(own(`${content.routes?.frame}/${number}/spots${text({...source(number), by: look.by})}`), stop.signal)).json()
       if (number !== content.image) return
       eye.spots = {image: number, found: found.spots, method: found.method, count: found.count}
+      shown.listed(found.listed)
       shown.note("spots", found.more ? `${found.count}, the ${found.spots.length} highest drawn` : `${found.count}`)
       stage.mark()
       describe()

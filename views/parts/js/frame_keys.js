@@ -20,7 +20,7 @@ export function keys({target, root, signal, steps, stage, eye, help, changed, lo
       changed({show})
     }])),
     ...(measure ? {
-      p: () => measure.pick("line"), x: () => measure.pick("box"), d: () => measure.pick("radial"),
+      p: () => measure.pick("line"), x: () => measure.pick("box"), d: () => measure.pick("radial"), h: () => measure.pick("histogram"),
       v: () => changed(look().beside == null ? {beside: Math.min(range().last, range().image + 1)} : {beside: null}),
       Escape: () => { if (measure.shown) measure.pick(measure.shown) },
     } : {}),

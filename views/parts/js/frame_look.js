@@ -39,6 +39,7 @@ export function lookFrom(given) {
     channel: whole(given.channel, 0, 99) ?? 0,
     over: whole(given.over, 2, 100_000), how: given.how in HOWS ? given.how : "max",
     show: new Set(given.show == null ? SHOWN : given.show.split(".").filter((name) => OVERLAYS.includes(name))),
+    by: given.by === "search" ? "search" : null,
     zoom: zoomFrom(given.at),
     beside, two: beside != null && given.two === "blink" ? "blink" : "side",
   }
@@ -54,6 +55,7 @@ export function textsOf(look) {
   if (look.over) Object.assign(texts, {over: String(look.over), how: look.how})
   const show = OVERLAYS.filter((name) => look.show.has(name))
   if (show.join() !== SHOWN.join()) texts.show = show.join(".") || "none"
+  if (look.by) texts.by = look.by
   if (look.zoom) texts.at = zoomText(look.zoom)
   if (look.beside != null) {
     texts.with = String(look.beside)

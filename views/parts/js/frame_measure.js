@@ -25,7 +25,7 @@ function spacings(low, high, most) {
 export function measurePanel({tool, address, ring, along}) {
   let waiting = null
   let shape = null
-  let shown = null // "line" | "box" | "radial"
+  let shown = null // "line" | "box" | "radial" | "histogram"
   const words = h("p.f-note.quiet", {role: "status"})
   let values = null
   const plot = lines("What was measured", 150, (i) => {
@@ -39,6 +39,7 @@ export function measurePanel({tool, address, ring, along}) {
   const buttons = {
     line: choose("line", "Line", "Drag a line on the picture: its counts"),
     box: choose("box", "Box", "Drag a box on the picture: its sums and statistics"),
+    histogram: choose("histogram", "Histogram", "How many pixels of the whole image hold how many counts (h)"),
     radial: choose("radial", "Radial average", "Mean count against resolution, over the whole image"),
   }
   const element = h("div.f-measure", {}, h("div.f-row", {}, Object.values(buttons)), words, plot.element, other.element, stats)
@@ -58,13 +59,14 @@ export function measurePanel({tool, address, ring, along}) {
     shown = off ? null : kind
     shape = null
     clear()
-    tool(shown === "radial" ? null : shown)
+    tool(whole() ? null : shown)
     press()
     words.textContent = shown === "line" ? "Drag a line on the picture." : shown === "box" ? "Drag a box on the picture." : ""
-    if (shown === "radial") read()
+    if (whole()) read()
   }
+  const whole = () => shown === "radial" || shown === "histogram"
   async function read() {
-    if (!shown || (shown !== "radial" && !shape)) return
+    if (!shown || (!whole() && !shape)) return
     waiting?.abort()
     const mine = (waiting = new AbortController())
     const slow = setTimeout(() => { words.textContent = "Measuring…" }, 300)
@@ -83,7 +85,7 @@ export function measurePanel({tool, address, ring, along}) {
     }
   }
   function place(kind) {
-    if (kind === "radial") return address("radial", {})
+    if (kind === "radial" || kind === "histogram") return address(kind, {})
     const {x0, y0, x1, y1} = shape
     if (kind === "line") return address("profile", {x0: x0.toFixed(2), y0: y0.toFixed(2), x1: x1.toFixed(2), y1: y1.toFixed(2), width: 1})
     const [x, y] = [Math.floor(Math.min(x0, x1)), Math.floor(Math.min(y0, y1))]
@@ -101,6 +103,14 @@ export function measurePanel({tool, address, ring, along}) {
       values = {d: seen.map((each) => each[2]), value: seen.map((each) => each[1])}
       plot.show({x: seen.map((each) => each[0]), y: values.value, labelX: "d (Å), evenly in 1/d²", labelY: answer.method ?? "Mean count",
         ticks: (most) => spacings(seen[0][0], seen[seen.length - 1][0], most), tick: (s) => String(Number((1 / Math.sqrt(s)).toFixed(2))), read: (i) => told(values.value[i], values.d[i])})
+    } else if (kind === "histogram") {
+      // Pixels differ by powers of ten; a bin may be wider than the one before it.
+      const [edges, counts] = [answer.edges, answer.counts]
+      plot.show({x: counts.map((_, i) => i), y: counts.map((count) => Math.log10(1 + count)), labelX: "Counts", labelY: "Pixels of the whole image, as powers of ten",
+        ticks: (most) => counts.map((_, i) => i).filter((i) => i % Math.ceil(counts.length / Math.min(most, 8)) === 0), tick: (i) => number(edges[i]),
+        read: (i) => `${number(counts[i])} pixels ${edges[i + 1] - edges[i] === 1 ? `of ${number(edges[i])}` : `from ${number(edges[i])} to ${number(edges[i + 1])}`}`})
+      for (const [label, value] of [["Valid pixels", counts.reduce((sum, each) => sum + each, 0)], ["Masked pixels", answer.masked], ["Overloaded pixels", answer.overloaded]])
+        if (value != null) stats.append(h("div", {}, h("dt", {}, label), h("dd", {}, number(value))))
     } else if (kind === "line") {
       plot.show({x: answer.position, y: answer.value, labelX: "Pixels along the line", labelY: "Counts along the line",
         read: (i) => told(answer.value[i], answer.d?.[i])})

@@ -30,11 +30,15 @@ export function showPanel(look, changed) {
     notes[name] = h("span.f-aside")
     return h("label.f-check", {title: `${label} (${key})`}, boxes[name], label, notes[name])
   })
+  const by = h("select", {"aria-label": "Whose spots", hidden: true, onchange: () => changed({by: by.value || null})},
+    h("option", {value: ""}, "Spots that the file lists"), h("option", {value: "search"}, "Spots searched here"))
   const pool = h("select", {"aria-label": "How many pixels become one", title: "The highest loses no spot",
     onchange: () => changed({pool: pool.value})}, Object.entries(POOLS).map(([value, text]) => h("option", {value}, text)))
   const channel = h("select", {"aria-label": "Channel of the detector", hidden: true, onchange: () => changed({channel: Number(channel.value)})})
   return {
-    element: h("div.f-show", {}, h("div.f-checks", {}, rows), pool, channel),
+    element: h("div.f-show", {}, h("div.f-checks", {}, rows), by, pool, channel),
+    /** Whether the file has a list of its own. */
+    listed(own) { by.hidden = !own; by.value = look().by ?? "" },
     draw(about) {
       for (const [name, box] of Object.entries(boxes)) box.checked = look().show.has(name)
       const geometry = about?.geometry
@@ -77,8 +81,8 @@ export function geometryFacts(about) {
     facts(rows.filter(Boolean)), numbers.length ? h("details.f-more", {}, h("summary", {}, "Numbers of the check"), facts(numbers)) : null)
 }
 
-/** Everything the file says, with a search. */
-export function headerPanel() {
+/** Everything the file says, with a search; `raw()` brings it as the file has it, once somebody opens that. */
+export function headerPanel(raw) {
   const list = h("div.f-header")
   const find = h("input", {type: "search", placeholder: "Search the header", "aria-label": "Search the header", maxlength: "100", oninput: () => draw()})
   let groups = null
@@ -90,7 +94,28 @@ export function headerPanel() {
     if (!shown.length) list.append(h("p.f-note.quiet", {}, groups == null ? "Not read yet." : wanted ? "Nothing by that name." : "The file has no header."))
   }
   draw()
-  return {element: h("div", {}, find, list), show(next) { groups = next; draw() }}
+  const text = h("pre.f-raw", {tabindex: "0", "aria-label": "Header as the file has it"})
+  const whole = h("details.f-more", {ontoggle: () => read()}, h("summary", {}, "As the file has it"), text)
+  let read_ = 0
+  async function read() {
+    if (!whole.open) return
+    const mine = (read_ += 1)
+    try {
+      const found = await raw()
+      if (mine === read_) text.textContent = found.text ? found.text + (found.more ? "\n…" : "") : "The file has no header."
+    } catch (error) {
+      if (error.name !== "AbortError" && mine === read_) text.textContent = error.message
+    }
+  }
+  return {
+    element: h("div", {}, find, list, whole),
+    show(next) {
+      if (groups === next) return
+      groups = next
+      draw()
+      read()
+    },
+  }
 }
 
 export {facts}
