@@ -319,11 +319,12 @@ def on_screen(running: framesite.Served, path: Path, quick: bool, frames: int) -
         found["ahead_ms"] = median(ms for ms, _ in steps)
         browser.jump(frames - PLAYED)
         time.sleep(1.0)
-        spent = running.cpu()
+        spent, browsing = running.cpu(), framesite.descendants_cpu(running.process.pid)
         shown, seconds = browser.play(PLAYED - 10)
         found["play_fps"] = shown / seconds
         found["cpu_ms_per_frame"] = (running.cpu() - spent) * 1e3 / max(1, shown)
-        print(f"played {shown} frames in {seconds:.1f} s")
+        browsing = (framesite.descendants_cpu(running.process.pid) - browsing) * 1e3 / max(1, shown)
+        print(f"played {shown} frames in {seconds:.1f} s; Chromium took {browsing:.0f} ms of processor time for each")
         requests, script = browser.contrast()
         found["contrast_requests"] = requests
         print(f"a change of contrast: {script:.1f} ms of script")

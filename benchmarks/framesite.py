@@ -100,6 +100,26 @@ def pilatus(folder: Path, frames: int) -> list[Path]:
     return found
 
 
+def descendants_cpu(without: int) -> float:
+    """Seconds of processor time of all that this process started, but for one of them."""
+    parents: dict[int, int] = {}
+    spent: dict[int, float] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(path.parent.name)] = int(fields[1])
+        spent[int(path.parent.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    total = 0.0
+    for process in parents:
+        at = process
+        while at in parents and at not in (os.getpid(), without):
+            at = parents[at]
+        total += spent[process] if at == os.getpid() and process != at else 0.0
+    return total
+
+
 @dataclass
 class Served:
     """The running dashboard."""

@@ -159,7 +159,7 @@ export function render(given) {
       settleImage()
     }
   }
-  const draws = later(() => { if (bins) contrast.histogram(bins) }, 90)
+  const draws = later(() => { if (bins) contrast.histogram(bins, stage.base?.scale) }, 90)
   const refine = later(() => {
     if (stage.base && !steps.playing && !stage.near() && !stacked) load({same: true})
   }, 120)
@@ -390,7 +390,7 @@ export function render(given) {
   function takePicture() {
     const d = eye.geometry && about?.geometry
     const line = [name.textContent, d && `λ ${d.wavelength.toFixed(4)} Å, distance ${d.distance.toFixed(1)} mm`].filter(Boolean)
-    return {sheet: drawn(stages(), look, line), name: `${file()}.png`}
+    return {sheet: drawn(stages(), look, line, stage.base?.scale), name: `${file()}.png`}
   }
   function takeRegion(kind) {
     const v = stage.view()

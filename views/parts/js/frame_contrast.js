@@ -2,6 +2,7 @@
 const query = new URL(import.meta.url).search
 const {h} = await import(`./dom.js${query}`)
 const {MAPS, SCALES, MASKED, TOP, codeOf, colour, lowest, share} = await import(`./frame_codes.js${query}`)
+const {written} = await import(`./frame_marks.js${query}`)
 const {chart} = await import(`./frame_chart.js${query}`)
 
 const MOST = 491_520
@@ -9,6 +10,12 @@ const MOST = 491_520
 /** `look`: {low, high, auto, scale, map, invert}; `changed(part of it)` is called while something moves. */
 export function contrastPanel(look, changed) {
   let bins = null
+  let scale = null // [offset, step] of a picture that holds no counts: numbers are then its values
+  const said = (count) => (scale ? written(count, scale) : String(count))
+  const countOf = (text) => {
+    if (!scale) return /^\d{1,7}$/.test(text) ? Number(text) : null
+    return text && Number.isFinite(Number(text)) ? (Number(text) - scale[0]) / scale[1] : null
+  }
   let last = TOP // code at the right end of the histogram
   const place = (code) => code / (last + 1)
   const plot = chart("How many pixels have which count", 64, (pen, {width, height, tint}) => {
@@ -62,7 +69,11 @@ export function contrastPanel(look, changed) {
     const range = h("input", {type: "range", min: "0", max: String(TOP), "aria-label": `${words} count shown`,
       oninput: () => set(key, lowest(Number(range.value)))})
     const box = h("input.f-number", {type: "text", inputmode: "numeric", "aria-label": `${words} count shown, as a number`,
-      onchange: () => { if (/^\d{1,7}$/.test(box.value.trim())) set(key, Number(box.value)); else draw() }})
+      onchange: () => {
+        const count = countOf(box.value.trim())
+        if (count == null) draw()
+        else set(key, count)
+      }})
     return {row: h("label.f-range", {}, h("span", {}, words), range, box), range, box}
   }
   const low = slider("low", "Lowest")
@@ -84,8 +95,8 @@ export function contrastPanel(look, changed) {
     const now = look()
     for (const [it, key] of [[low, "low"], [high, "high"]]) {
       it.range.value = codeOf(now[key])
-      it.range.setAttribute("aria-valuetext", `${now[key]} counts`)
-      if (it.box.getRootNode().activeElement !== it.box) it.box.value = now[key]
+      it.range.setAttribute("aria-valuetext", scale ? said(now[key]) : `${now[key]} counts`)
+      if (it.box.getRootNode().activeElement !== it.box) it.box.value = said(now[key])
     }
     scale.value = now.scale
     map.value = now.map
@@ -95,9 +106,10 @@ export function contrastPanel(look, changed) {
   }
   return {
     element, draw, gone: plot.gone,
-    /** The pixels of the frame shown: `found[code]`. */
-    histogram(found) {
+    /** The pixels of the frame shown: `found[code]`; `of`: what its counts stand for, where they are none. */
+    histogram(found, of = null) {
       bins = found
+      scale = of
       last = 15
       for (let code = 0; code < MASKED; code++) if (found[code]) last = Math.max(last, code)
       for (const it of [low, high]) it.range.max = String(Math.min(TOP, last + 8))

@@ -2,6 +2,7 @@
 const query = new URL(import.meta.url).search
 const {h} = await import(`./dom.js${query}`)
 const {number} = await import(`./format.js${query}`)
+const {written} = await import(`./frame_marks.js${query}`)
 const {SCALES, colour} = await import(`./frame_codes.js${query}`)
 
 /** Hand a file to the browser. */
@@ -13,7 +14,7 @@ function hand(href, name) {
 }
 
 /** The stages side by side with their marks, and under them what is shown and the scale of the colours. */
-export function drawn(stages, look, words) {
+export function drawn(stages, look, words, scale = null) {
   const ratio = devicePixelRatio || 1
   const sizes = stages.map((stage) => stage.size())
   const [width, height] = [sizes.reduce((sum, size) => sum + size.width, 0), sizes[0].height]
@@ -41,9 +42,9 @@ export function drawn(stages, look, words) {
   pen.font = "12px sans-serif"
   pen.textBaseline = "middle"
   pen.textAlign = "left"
-  pen.fillText(number(look.low), width - bar - 12, height + 34)
+  pen.fillText(scale ? written(look.low, scale) : number(look.low), width - bar - 12, height + 34)
   pen.textAlign = "right"
-  pen.fillText(`${number(look.high)} counts`, width - 12, height + 34)
+  pen.fillText(scale ? written(look.high, scale) : `${number(look.high)} counts`, width - 12, height + 34)
   pen.textAlign = "center"
   pen.fillText(SCALES[look.scale].toLowerCase(), width - 12 - bar / 2, height + 34)
   pen.textAlign = "left"
