@@ -10,11 +10,11 @@ const MOST = 491_520
 /** `look`: {low, high, auto, scale, map, invert}; `changed(part of it)` is called while something moves. */
 export function contrastPanel(look, changed) {
   let bins = null
-  let scale = null // [offset, step] of a picture that holds no counts: numbers are then its values
-  const said = (count) => (scale ? written(count, scale) : String(count))
+  let unit = null // [offset, step] of a picture that holds no counts: numbers are then its values
+  const said = (count) => (unit ? written(count, unit) : String(count))
   const countOf = (text) => {
-    if (!scale) return /^\d{1,7}$/.test(text) ? Number(text) : null
-    return text && Number.isFinite(Number(text)) ? (Number(text) - scale[0]) / scale[1] : null
+    if (!unit) return /^\d{1,7}$/.test(text) ? Number(text) : null
+    return text && Number.isFinite(Number(text)) ? (Number(text) - unit[0]) / unit[1] : null
   }
   let last = TOP // code at the right end of the histogram
   const place = (code) => code / (last + 1)
@@ -95,7 +95,7 @@ export function contrastPanel(look, changed) {
     const now = look()
     for (const [it, key] of [[low, "low"], [high, "high"]]) {
       it.range.value = codeOf(now[key])
-      it.range.setAttribute("aria-valuetext", scale ? said(now[key]) : `${now[key]} counts`)
+      it.range.setAttribute("aria-valuetext", unit ? said(now[key]) : `${now[key]} counts`)
       if (it.box.getRootNode().activeElement !== it.box) it.box.value = said(now[key])
     }
     scale.value = now.scale
@@ -109,7 +109,7 @@ export function contrastPanel(look, changed) {
     /** The pixels of the frame shown: `found[code]`; `of`: what its counts stand for, where they are none. */
     histogram(found, of = null) {
       bins = found
-      scale = of
+      unit = of
       last = 15
       for (let code = 0; code < MASKED; code++) if (found[code]) last = Math.max(last, code)
       for (const it of [low, high]) it.range.max = String(Math.min(TOP, last + 8))
