@@ -1,5 +1,6 @@
 """The routes of the frame viewer: what they send, to whom, and in which words they fail."""
 
+import gzip
 import io
 from collections.abc import Iterator
 
@@ -76,6 +77,16 @@ def test_it_is_compressed_for_who_takes_that(alice: Person) -> None:
     plain = alice.get(f"/frame/{EIGER}/1")
     assert "Content-Encoding" not in plain.headers
     assert len(sent.data) < len(plain.data)
+
+
+def test_a_browser_on_a_quick_network_gets_it_unpacked(alice: Person) -> None:
+    path = f"/frame/{EIGER}/2?size=256"
+    packed = alice.get(path, Accept_Encoding="gzip")
+    quick = alice.get(path, Accept_Encoding="gzip", X_Quick_Network="1")
+    assert (packed.headers["Content-Encoding"], quick.headers["Content-Encoding"]) == ("gzip", None)
+    assert quick.data == gzip.decompress(packed.data)
+    assert packed.headers["ETag"] != quick.headers["ETag"]
+    assert {one.headers["Vary"] for one in (packed, quick)} == {"Accept-Encoding, X-Quick-Network"}
 
 
 @pytest.mark.parametrize("pool", ["max", "mean", "nearest"])

@@ -138,7 +138,8 @@ class PictureHandler(AuthedHandler):
             self.set_header(name, value)
         data = body.data
         if body.packed:
-            self.set_header("Vary", "Accept-Encoding")
+            if "Vary" not in self._headers:
+                self.set_header("Vary", "Accept-Encoding")
             if "gzip" in self.request.headers.get("Accept-Encoding", ""):
                 self.set_header("Content-Encoding", "gzip")
             else:

@@ -61,6 +61,32 @@ export async function checks(from) {
       }
       return wrong.splice(0)
     },
+    async memory() { // ten thousand frames and as many tiles, played through: what is kept stays within its bounds
+      const [width, height] = [500, 300]
+      const headers = {"X-Frame-Width": width, "X-Frame-Height": height, "X-Frame-Factor": 4, "X-Frame-Full": "2000x1200",
+        "X-Tile-X": 0, "X-Tile-Y": 0, "X-Tile-Width": width, "X-Tile-Height": height, "X-Tile-Type": "u2"}
+      const real = window.fetch
+      window.fetch = async (address) => new Response(new Uint8Array(width * height * (address.startsWith("tile") ? 2 : 1)), {headers})
+      const kept = new store.Store()
+      let most = 0
+      try {
+        for (let number = 0; number < 10_000; number++) {
+          kept.ahead([number, number + 1, number + 2].map((each) => `frame/${each}`))
+          await kept.frame(`frame/${number}`)
+          if (number % 4 === 0) await new Promise((done) => kept.tile(`tile/${number}`, done))
+          most = Math.max(most, kept.frames.bytes, kept.tiles.bytes)
+        }
+        await Promise.all([...kept.under.values()].map(({promise}) => promise))
+      } finally {
+        window.fetch = real
+      }
+      if (most > 100_000_000) wrong.push(`${most} bytes were kept at once`)
+      const held = [...kept.frames.values.values()].reduce((sum, frame) => sum + frame.data.length, 0)
+      same("what it says that it keeps", kept.frames.bytes, held)
+      if (kept.under.size) wrong.push(`${kept.under.size} are under way for ever`)
+      if (!kept.there("frame/9999") || kept.there("frame/1")) wrong.push("the oldest is kept, or the newest is not")
+      return wrong.splice(0)
+    },
     tiles() { // the same counts as codes of a whole frame and as tiles give the same screen
       const [width, height] = [700, 600]
       const counts = Uint16Array.from({length: width * height}, (_, i) => (i * 7919) % 211)

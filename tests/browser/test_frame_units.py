@@ -71,6 +71,10 @@ def test_a_spot_is_on_the_screen_at_every_zoom(page: Page) -> None:
     assert wrong(page, "spots") == []
 
 
+def test_ten_thousand_frames_leave_no_more_than_the_bound_in_the_browser(page: Page) -> None:
+    assert wrong(page, "memory") == []
+
+
 def test_tiles_draw_what_the_whole_frame_draws_and_hold_its_counts(page: Page) -> None:
     assert wrong(page, "tiles") == []
 
