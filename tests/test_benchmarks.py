@@ -43,6 +43,21 @@ def test_the_last_line_is_one_json_object_of_three_digits() -> None:
     assert json.loads(line) == {"statements": 5, "rows10x": 1.05, "vs_offset": 123000.0}
 
 
+def test_a_rival_that_is_not_installed_is_null_and_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert json.loads(module("report").json_line({"matplotlib_vs_cold": None, "play_fps": 25})) == {
+        "matplotlib_vs_cold": None,
+        "play_fps": 25,
+    }
+
+    def absent() -> None:
+        raise ImportError("No module named 'matplotlib'")
+
+    assert module("framerivals").rival("matplotlib", absent) is None
+    said = capsys.readouterr().out
+    assert "matplotlib: not here (No module named 'matplotlib')" in said
+    assert "ispyb-lens[bench]" in said
+
+
 def test_a_number_that_was_not_measured_is_refused() -> None:
     with pytest.raises(ValueError, match="rows10x"):
         module("report").json_line({"rows10x": math.nan})
@@ -60,5 +75,10 @@ def test_the_benchmark_of_frames_says_what_it_measures() -> None:
         [sys.executable, "benchmarks/frames.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    for name in ("cold_vs_h5py", "play_fps", "cpu_ms_per_frame", "cbf_vs_fabio", "memory_growth"):
-        assert name in done.stdout
+    code = "import sys; sys.path.insert(0, 'benchmarks'); import frames; print(*frames.KEYS)"
+    keys = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert keys.split() == [
+        *("cold_vs_h5py", "matplotlib_vs_cold", "rasterize_vs_cold", "raw_float_vs_cold", "ahead_ms", "play_fps"),
+        *("cpu_ms_per_frame", "contrast_requests", "cbf_vs_fabio", "fabio_loop_vs_max", "memory_growth"),
+    ]
+    assert all(key in done.stdout for key in keys.split())

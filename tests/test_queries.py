@@ -306,23 +306,6 @@ def test_em_takes_medians_over_movies(tiny: Facility) -> None:
     assert (one["technique"], one["movies"], one["pixel_size"]) == ("em", 5, pytest.approx(0.83))
 
 
-def test_movies_come_in_order_with_their_latest_numbers_and_pictures(tiny: Facility) -> None:
-    bob = tiny.reader("bob")
-    rows = em_movies.movies(bob, 2001)
-    assert [row["number"] for row in rows] == [1, 2, 3, 4, 5]
-    assert [row["motion"] for row in rows] == [10, 20, 30, None, None]
-    assert [row["ctf_resolution"] for row in rows] == [3, 4, 8, None, None]
-    assert [row["defocus"] for row in rows] == [1, 2, 3, None, None]
-    assert [bool(row["micrograph"]) for row in rows] == [False] * 5
-    assert em_movies.movies(bob, 2002) == []
-    nothing = {"micrograph": None, "fft": None, "ctf": None}
-    assert em_movies.pictures(bob, 3) == {"movie": "/data/3.mrc"} | nothing
-    assert em_movies.movies(tiny.reader("alice"), 2001) == []
-    for movie, login in ((3, "alice"), (999, "bob")):
-        with pytest.raises(NotFound, match="This movie does not exist"):
-            em_movies.pictures(tiny.reader(login), movie)
-
-
 def test_techniques_are_counted_by_the_type_of_experiment(tiny: Facility) -> None:
     admin = tiny.reader("admin")
     found = [visits.techniques(admin, key) for key in (11, 21, 31)]
