@@ -105,3 +105,17 @@ def test_a_frame_without_valid_pixels_still_gives_a_preview() -> None:
     array = np.zeros((20, 20), np.uint16)
     shades = np.asarray(Image.open(BytesIO(preview(Frame(array, array == 0), 20, "png"))))
     assert (shades == shades[0, 0]).all()
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_densities_keep_their_shades_in_the_middle_of_their_range(fast: bool) -> None:
+    array = np.random.default_rng(3).normal(-5, 2, (400, 300)).astype(np.float32)
+    frame = Frame(array, np.zeros(array.shape, bool))
+    reduced = reduce(frame, 400, fast=fast)
+    assert reduced.scale is not None
+    offset, step = reduced.scale
+    inside = (array > offset) & (array < offset + 20_000 * step)
+    assert np.abs(offset + 80 * step * reduced.codes[inside] - array[inside]).max() <= 41 * step
+    middle = reduced.codes[np.abs(array + 5) < 2]
+    assert len(np.unique(middle)) > 60
+    assert levels(reduced.codes, even=True)[1] > 19_000

@@ -165,7 +165,7 @@ class Images:
                 return Picture(found, shape[::-1], levels(found.codes))
         frame = self.frame(subject)
         small = reduce(frame, longest, pooling)
-        return Picture(small, frame.shape[::-1], levels(small.codes))
+        return Picture(small, frame.shape[::-1], levels(small.codes, even=small.scale is not None))
 
     def region(self, subject: Subject, x: int, y: int, width: int, height: int) -> Region:
         """The counts of a rectangle, cut at the edges of the frame (it may be empty). Raises Unreadable, NotYet."""

@@ -10,6 +10,9 @@ loses it), then one byte per pixel: an 8-bit float that is exact up to 31 counts
 | 255     | masked                                                        |
 
 254 starts at 491 520 counts and stands for everything above.
+
+Pictures that hold no counts (`Reduced.scale`) are stretched over 20 000 of them, and a code is 80 of those, evenly:
+what is looked for in densities lies in the middle of their range, where steps of an octave would be coarse.
 """
 
 from dataclasses import dataclass
@@ -69,6 +72,12 @@ def table() -> Codes:
     return compand(np.arange(65536))
 
 
+@cache
+def even_table() -> Codes:
+    """Code of every count up to 65 535 of a picture that holds no counts."""
+    return np.minimum(np.rint(np.arange(65536) / _EVEN), MASKED - 1).astype(np.uint8)
+
+
 def factor_for(shape: tuple[int, int], longest: int) -> int:
     """The whole factor that brings the longer side of (h, w) to at most `longest` pixels."""
     return max(1, -(-max(shape) // max(1, longest)))
@@ -91,12 +100,14 @@ def reduce(frame: Frame, longest: int = 1100, pooling: Pooling = "max", *, fast:
     array = _countable(frame.array)
     mask = np.ascontiguousarray(frame.mask)
     compiled = kernels() if fast else None
+    codes = table() if scale is None else even_table()
     if compiled is not None:
-        return Reduced(compiled.pool(array, mask, factor, table(), _TOP), factor, scale)
-    return Reduced(_pool(array, mask, factor), factor, scale)
+        return Reduced(compiled.pool(array, mask, factor, codes, _TOP), factor, scale)
+    return Reduced(_pool(array, mask, factor, codes), factor, scale)
 
 
 _SHADES = 20_000
+_EVEN = 80  # counts that one code stands for, in pictures that hold none
 
 
 def scale_of(frame: Frame) -> tuple[float, float] | None:
@@ -121,9 +132,9 @@ def scale_of(frame: Frame) -> tuple[float, float] | None:
 
 
 def scaled(array: NDArray[Any], scale: tuple[float, float]) -> Counts:
-    """An image of fractions as counts; what lies below the offset is 0."""
+    """An image of fractions as counts; what lies below the offset is 0, and the highest is 65 535."""
     values = (np.nan_to_num(np.asarray(array, np.float64)) - scale[0]) / scale[1]
-    return np.rint(np.clip(values, 0, _TOP)).astype(np.uint32)
+    return np.rint(np.clip(values, 0, 65535)).astype(np.uint32)
 
 
 def reduce_offsets(data: memoryview, shape: tuple[int, int], longest: int) -> Reduced | None:
@@ -169,7 +180,7 @@ def _countable(array: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(array)
 
 
-def _pool(array: NDArray[Any], mask: NDArray[np.bool_], factor: int) -> Codes:
+def _pool(array: NDArray[Any], mask: NDArray[np.bool_], factor: int, lowest: Codes) -> Codes:
     # Counts are moved up by one so that 0 can mean "masked" through the maxima.
     wide = array.astype(np.uint32) if array.dtype.itemsize < 4 else array
     lifted = np.minimum(wide, _TOP) if wide.dtype.kind == "u" else np.clip(wide, 0, _TOP)
@@ -184,20 +195,25 @@ def _pool(array: NDArray[Any], mask: NDArray[np.bool_], factor: int) -> Codes:
     for step in range(factor):
         part = rows[:, step::factor]
         np.maximum(out[:, : part.shape[1]], part, out=out[:, : part.shape[1]])
-    codes = compand(np.maximum(out - 1, 0))
+    counts = np.maximum(out - 1, 0)
+    codes = np.where(counts < len(lowest), lowest[np.minimum(counts, len(lowest) - 1)], compand(counts))
     codes[out == 0] = MASKED
     return codes
 
 
-def levels(codes: Codes, low: float = 0.0, high: float = 99.9) -> tuple[int, int]:
-    """Counts at two percentiles of what is not masked; (0, 1) for a frame without valid pixels."""
+def levels(codes: Codes, low: float = 0.0, high: float = 99.9, *, even: bool = False) -> tuple[int, int]:
+    """Counts at two percentiles of what is not masked; (0, 1) for a frame without valid pixels.
+
+    ``even``: of a picture that holds no counts.
+    """
     compiled = kernels()
     seen = (np.bincount(codes.ravel(), minlength=256) if compiled is None else compiled.counted(codes))[:MASKED]
     total = int(seen.sum())
     if total == 0:
         return 0, 1
     running = np.cumsum(seen)
-    bottom, top = (int(expand(int(np.searchsorted(running, max(1.0, total * share / 100))))) for share in (low, high))
+    bottom, top = (int(np.searchsorted(running, max(1.0, total * share / 100))) for share in (low, high))
+    bottom, top = (bottom * _EVEN, top * _EVEN) if even else (int(expand(bottom)), int(expand(top)))
     return bottom, max(top, bottom + 1)
 
 
@@ -209,8 +225,9 @@ def preview(frame: Frame, longest: int = 400, kind: Literal["png", "jpeg"] = "jp
     """
     reduced = reduce(frame, longest)
     small = reduced.codes
-    bottom, top = levels(small, 0.0 if reduced.scale is None else 1.0)
-    values = expand(np.arange(256)).astype(float)
+    even = reduced.scale is not None
+    bottom, top = levels(small, 1.0 if even else 0.0, even=even)
+    values = (np.arange(256) * _EVEN if even else expand(np.arange(256))).astype(float)
     share = np.clip((values - bottom) / (top - bottom), 0, 1) ** gamma
     shades = np.rint(255 * (1 - share)).astype(np.uint8)
     shades[MASKED] = 214

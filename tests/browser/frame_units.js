@@ -26,6 +26,9 @@ export async function checks(from) {
       same("bins", [bins[4], bins[120], bins[255]], [8999, 1, 1000])
       same("a spot does not stretch the contrast", codes.automatic(bins), {low: 4, high: 13})
       same("nothing but mask", codes.automatic(codes.binned(new Uint8Array(9).fill(255))), {low: 0, high: 1})
+      same("codes of a picture without counts", [0, 39, 41, 20_000, 90_000].map((count) => codes.codeOf(count, true)), [0, 0, 1, 250, 254])
+      same("and what they begin at", codes.lowest(250, true), 20_000)
+      same("its tiles", [...codes.encoded(new Uint16Array([0, 8000, 65535]), 65535, true)], [0, 100, 255])
       const look = {low: 0, high: 100, scale: "linear", map: "grey", invert: true}
       const lut = codes.colours(look, {overload: 65000})
       same("dark spots", [lut[0] >>> 0, lut[codes.codeOf(200)] >>> 0], [0xffffffff, 0xff000000])

@@ -41,7 +41,7 @@ export function render(given) {
 
   const eye = {
     store, zoom: look.zoom, lut: null, show: look.show, about: null, geometry: null, spots: null, shape: null, cursor: null, tool: null,
-    gentle: !full, full: null, typical: 0,
+    gentle: !full, full: null, typical: 0, even: false,
     tile: (image, x, y, w, hgt) => (stacked || !content.routes?.tile ? null : own(`${content.routes.tile}/${image}${text({x, y, w, h: hgt, ...source(image)})}`)),
     moved(zoom) {
       eye.zoom = look.zoom = zoom
@@ -203,7 +203,8 @@ export function render(given) {
     if (!rough && !same) {
       bins = frame.bins
       eye.typical = middle(bins)
-      if (look.auto) Object.assign(look, automatic(bins))
+      if (look.auto) Object.assign(look, automatic(bins, Boolean(frame.scale)))
+      eye.even = Boolean(frame.scale)
       if (!playing) draws()
     }
     relight()
@@ -264,7 +265,7 @@ export function render(given) {
 
   const theme = () => (document.documentElement.dataset.theme === "dark" ? "dark" : "light")
   function relight() {
-    eye.lut = colours(look, {theme: theme(), overload: look.show.has("overloads") ? about?.saturation : null, mask: look.show.has("mask")})
+    eye.lut = colours(look, {theme: theme(), overload: look.show.has("overloads") ? about?.saturation : null, mask: look.show.has("mask"), even: eye.even})
   }
   const tint = framed(() => {
     const began = performance.now()
@@ -276,7 +277,7 @@ export function render(given) {
   function changed(part) {
     const before = look
     look = {...look, ...part}
-    if (part.auto && bins) Object.assign(look, automatic(bins))
+    if (part.auto && bins) Object.assign(look, automatic(bins, eye.even))
     eye.show = look.show
     if ("map" in part || "invert" in part) remember(look)
     if (["pool", "channel", "over", "how"].some((key) => key in part && part[key] !== before[key])) {

@@ -4,15 +4,20 @@
 export const MASKED = 255
 export const TOP = 254
 
+// In pictures that hold no counts (`even`) a code is 80 of those that they were stretched over.
+const EVEN = 80
+
 /** The count that a code begins at; exact up to 31. Code 255 has none. */
-export function lowest(code) {
+export function lowest(code, even = false) {
+  if (even) return EVEN * code
   if (code < 32) return code
   return (16 + ((code - 32) & 15)) * 2 ** (((code - 32) >> 4) + 1)
 }
 
 /** The code of a count; what is below nothing codes as nothing. */
-export function codeOf(count) {
+export function codeOf(count, even = false) {
   if (!(count > 0)) return 0
+  if (even) return Math.min(TOP, Math.round(count / EVEN))
   const whole = Math.min(Math.floor(count), 491520)
   if (whole < 32) return whole
   const octave = 31 - Math.clz32(whole) - 5
@@ -22,11 +27,11 @@ export function codeOf(count) {
 const BELOW = Uint8Array.from({length: 65536}, (_, count) => codeOf(count))
 
 /** Codes of full-resolution counts, for drawing them like any frame; `masked` is the value that stands for no count. */
-export function encoded(counts, masked) {
+export function encoded(counts, masked, even = false) {
   const codes = new Uint8Array(counts.length)
   for (let i = 0; i < counts.length; i++) {
     const count = counts[i]
-    codes[i] = count === masked ? MASKED : count < 65536 ? BELOW[count] : codeOf(count)
+    codes[i] = count === masked ? MASKED : even ? codeOf(count, true) : count < 65536 ? BELOW[count] : codeOf(count)
   }
   return codes
 }
@@ -51,7 +56,7 @@ export function binned(codes) {
 const LEAST = 9 // counts that the automatic contrast spans at least, so that the noise of single photons stays pale
 
 /** Counts from the lowest to the 99.9th percentile of what is not masked, but nine at least; 0 to 1 where nothing is. */
-export function automatic(bins) {
+export function automatic(bins, even = false) {
   let all = 0
   for (let code = 0; code < MASKED; code++) all += bins[code]
   if (!all) return {low: 0, high: 1}
@@ -59,7 +64,8 @@ export function automatic(bins) {
   while (!bins[low]) low++
   let high = low
   for (let seen = bins[low]; seen < 0.999 * all && high < TOP;) seen += bins[++high]
-  return {low: lowest(low), high: Math.max(lowest(high), lowest(low) + LEAST)}
+  const least = even ? EVEN : LEAST
+  return {low: lowest(low, even), high: Math.max(lowest(high, even), lowest(low, even) + least)}
 }
 
 /** The code that half of what is not masked stays below. */
@@ -109,13 +115,13 @@ const packed = ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0
 
 /**
  * 256 colours as pixels of an ImageData. `look`: {low, high, scale, map, invert}; `overload`: the count from which on a
- * pixel is marked as overloaded, or null; `mask`: mark masked pixels loudly.
+ * pixel is marked as overloaded, or null; `mask`: mark masked pixels loudly; `even`: of a picture that holds no counts.
  */
-export function colours(look, {theme = "light", overload = null, mask = false} = {}) {
+export function colours(look, {theme = "light", overload = null, mask = false, even = false} = {}) {
   const lut = new Uint32Array(256)
   const first = overload == null ? 256 : codeOf(overload)
   for (let code = 0; code <= TOP; code++) {
-    const part = share(lowest(code), look)
+    const part = share(lowest(code, even), look)
     lut[code] = packed(code >= first ? OVER : colour(look.map, look.invert ? 1 - part : part))
   }
   lut[MASKED] = packed(mask ? HATCH : GAP[theme] ?? GAP.light)

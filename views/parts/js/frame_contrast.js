@@ -31,12 +31,12 @@ export function contrastPanel(look, changed) {
     }
     // The colours that the counts get, under them.
     for (let x = 0; x < width; x++) {
-      const part = share(lowest(Math.min(TOP, Math.floor((x / width) * (last + 1)))), look())
+      const part = share(lowest(Math.min(TOP, Math.floor((x / width) * (last + 1))), Boolean(unit)), look())
       pen.fillStyle = `rgb(${colour(look().map, look().invert ? 1 - part : part).join(" ")})`
       pen.fillRect(x, height - 5, 1, 5)
     }
     for (const key of ["low", "high"]) {
-      const x = Math.min(width - 1, Math.max(1, place(codeOf(look()[key])) * width))
+      const x = Math.min(width - 1, Math.max(1, place(codeOf(look()[key], Boolean(unit))) * width))
       pen.fillStyle = tint("--warn")
       pen.fillRect(x - 1, 0, 2, height - 5)
     }
@@ -54,11 +54,11 @@ export function contrastPanel(look, changed) {
     changed(next)
   }
   let held = null
-  const drag = (event) => set(held, lowest(Math.min(TOP, Math.max(0, Math.round((event.offsetX / plot.element.clientWidth) * (last + 1))))))
+  const drag = (event) => set(held, lowest(Math.min(TOP, Math.max(0, Math.round((event.offsetX / plot.element.clientWidth) * (last + 1)))), Boolean(unit)))
   plot.canvas.addEventListener("pointerdown", (event) => {
     if (!bins || event.button) return
     const x = event.offsetX / plot.element.clientWidth
-    held = Math.abs(x - place(codeOf(look().low))) < Math.abs(x - place(codeOf(look().high))) ? "low" : "high"
+    held = Math.abs(x - place(codeOf(look().low, Boolean(unit)))) < Math.abs(x - place(codeOf(look().high, Boolean(unit)))) ? "low" : "high"
     plot.canvas.setPointerCapture(event.pointerId)
     drag(event)
   })
@@ -67,7 +67,7 @@ export function contrastPanel(look, changed) {
 
   const slider = (key, words) => {
     const range = h("input", {type: "range", min: "0", max: String(TOP), "aria-label": `${words} count shown`,
-      oninput: () => set(key, lowest(Number(range.value)))})
+      oninput: () => set(key, lowest(Number(range.value), Boolean(unit)))})
     const box = h("input.f-number", {type: "text", inputmode: "numeric", "aria-label": `${words} count shown, as a number`,
       onchange: () => {
         const count = countOf(box.value.trim())
@@ -94,7 +94,7 @@ export function contrastPanel(look, changed) {
   function draw() {
     const now = look()
     for (const [it, key] of [[low, "low"], [high, "high"]]) {
-      it.range.value = codeOf(now[key])
+      it.range.value = codeOf(now[key], Boolean(unit))
       it.range.setAttribute("aria-valuetext", unit ? said(now[key]) : `${now[key]} counts`)
       if (it.box.getRootNode().activeElement !== it.box) it.box.value = said(now[key])
     }

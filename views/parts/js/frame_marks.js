@@ -148,7 +148,7 @@ function numbers(pen, view, stage, tiles, lut) {
       for (let x = x0; x < x1; x++) {
         const count = tile.counts[(y - tile.y) * tile.width + x - tile.x]
         const masked = count === tile.masked
-        pen.fillStyle = ink(lut[masked ? 255 : codeOf(count)])
+        pen.fillStyle = ink(lut[masked ? 255 : codeOf(count, Boolean(tile.scale))])
         pen.fillText(masked ? "–" : written(count, tile.scale),
           (x + 0.5) * view.scale + view.x, (y + 0.5) * view.scale + view.y)
       }

@@ -98,7 +98,7 @@ export function makeStage(eye, name) {
     const there = {x, y, d: null, twoTheta: null, masked: Boolean(exact?.masked), count: exact?.count ?? null, scale: exact?.scale, of: 1}
     if (!exact) {
       const code = base.data[Math.min(base.height - 1, Math.floor(y / base.factor)) * base.width + Math.min(base.width - 1, Math.floor(x / base.factor))]
-      Object.assign(there, code === MASKED ? {masked: true} : {count: lowest(code), about: code > 31, scale: base.scale, of: base.factor})
+      Object.assign(there, code === MASKED ? {masked: true} : {count: lowest(code, Boolean(base.scale)), about: code > 31 || Boolean(base.scale), scale: base.scale, of: base.factor})
     }
     if (eye.geometry) Object.assign(there, at(eye.geometry, x + 0.5, y + 0.5))
     return there

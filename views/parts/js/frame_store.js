@@ -90,7 +90,7 @@ async function tileOf(answer) {
   if (!(width > 0 && height > 0) || bytes.byteLength !== width * height * (wide ? 4 : 2)) throw new Error("A part of the image arrived damaged.")
   const counts = wide ? new Uint32Array(bytes) : new Uint16Array(bytes)
   const masked = wide ? 0xffffffff : 0xffff
-  return {x, y, width, height, factor: 1, counts, masked, scale: scaleOf(answer), data: encoded(counts, masked)}
+  return {x, y, width, height, factor: 1, counts, masked, scale: scaleOf(answer), data: encoded(counts, masked, Boolean(scaleOf(answer)))}
 }
 
 /** Values by address, oldest use dropped first, bounded in bytes. */
