@@ -174,6 +174,7 @@ export function render(given) {
       return stage.say(content.message)
     }
     let frame = store.there(fine)
+    const late = !frame
     if (!frame) {
       const now = rough ? address(number, ROUGH) : fine
       const ahead = rough ? [] : coming().map((each) => address(each))
@@ -194,11 +195,12 @@ export function render(given) {
       if (mine !== ticket) return
       if (rough) finer()
     }
-    place(frame, number, {began, rough, playing, same})
+    // Input comes many times in a frame of the display, what was waited for and what is played once: that is drawn at once.
+    place(frame, number, {began, rough, playing, same, now: late || playing})
   }
   const wantedTiles = () => [...store.under.keys()].filter((key) => key.startsWith(content.routes?.tile ?? "\n"))
 
-  function place(frame, number, {began, rough, playing, same}) {
+  function place(frame, number, {began, rough, playing, same, now}) {
     eye.full = frame.full
     if (!rough && !same) {
       bins = frame.bins
@@ -215,7 +217,7 @@ export function render(given) {
       const took = performance.now() - began
       Object.assign(stage.canvas.dataset, {image: number, took: took.toFixed(1), rough: rough ? "1" : ""})
       if (!playing && full) time.textContent = rough ? "" : `on screen in ${Math.max(1, Math.round(took))} ms`
-    })
+    }, now)
     if (!rough) stage.canvas.dataset.shown = String(Number(stage.canvas.dataset.shown ?? 0) + 1)
     if (!rough && !playing) settled()
     if (!rough && !same && frame.factor > wantedFactor()) refine()

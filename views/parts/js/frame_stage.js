@@ -206,13 +206,14 @@ export function makeStage(eye, name) {
     element, canvas, over, screen, size, view, paint, draw, tint, mark, zoom, pan, near: () => near(view()),
     get base() { return base },
     get image() { return image },
-    /** Draw a frame from now on; `done` is called when it is on the canvas. */
-    show(frame, number, done) {
+    /** Draw a frame from now on, with `now` at once; `done` is called when it is on the canvas. */
+    show(frame, number, done, now = false) {
       base = frame
       image = number
       words.hidden = true
       if (done) painted.push(done)
-      paint()
+      if (now) draw()
+      else paint()
     },
     blank() {
       base = null
