@@ -46,6 +46,13 @@ def timed(action: Callable[[], Any]) -> float:
     return (time.perf_counter() - began) * 1e3
 
 
+def worked(action: Callable[[], Any]) -> float:
+    """Milliseconds of processor time of this thread."""
+    began = time.thread_time()
+    action()
+    return (time.thread_time() - began) * 1e3
+
+
 def rival(name: str, make: Callable[[], Callable[[Any], Any]]) -> Callable[[Any], Any] | None:
     """What a rival draws with, or None and a line that says why."""
     try:

@@ -15,7 +15,7 @@ ahead_ms            step to a frame that was read ahead, until it is drawn
 play_fps            frames a second that the viewer shows when asked for 50
 cpu_ms_per_frame    processor time of the server for each of them
 contrast_requests   requests that changing the contrast makes
-cbf_vs_fabio        server's work for a PILATUS 6M frame, file to gzip, over `fabio.open(path).data`
+cbf_vs_fabio        processor time of the server for a PILATUS 6M frame, file to gzip, over `fabio.open(path).data`
 fabio_loop_vs_max   maximum by fabio and numpy in a loop, over ours, by the frame
 memory_growth       memory of the server after all frames of 20 users, over that after the first fifth, less one
 """
@@ -34,7 +34,7 @@ from typing import Any
 import framesite
 import paths  # noqa: F401
 import report
-from framerivals import PNG, RAW, drawer, rasterizer, raw_server, rival, timed
+from framerivals import PNG, RAW, drawer, rasterizer, raw_server, rival, timed, worked
 
 _PAINTED = """(box, number) => new Promise((done, failed) => {
   const root = box.getRootNode()
@@ -179,7 +179,7 @@ def against_rivals(browser: Browser, path: Path, rounds: int) -> dict[str, float
 
 
 def cbf(folder: Path, files: int) -> float:
-    """Our work for a CBF over fabio's; median of the files."""
+    """Our work for a CBF over fabio's, in processor time: who else is on the machine does not count. Median."""
     import fabio
 
     from data.images.files import Files
@@ -196,7 +196,7 @@ def cbf(folder: Path, files: int) -> float:
             picture = images.picture(images.shot(series, number), 1100)
             pack(picture.reduced.codes.tobytes())
 
-        spent, read = timed(send), timed(lambda path=path: fabio.open(str(path)).data)
+        spent, read = worked(send), worked(lambda path=path: fabio.open(str(path)).data)
         if number > 1:
             ours.append(spent)
             theirs.append(read)

@@ -63,7 +63,6 @@ class _Cbf(Frames):
             raise Unreadable(f"“{name}” holds no image, or it breaks off before the image.")
         self._text = data[:section].decode("latin-1")
         self._mime = data[section:start].decode("latin-1")
-        self._more = data.count(b"\r\n" + _SECTION + b"\r\n") > 1
         self.shape = self._size()
         begin = start + len(_START)
         self._type = np.dtype(_TYPES.get(self._word("X-Binary-Element-Type").lower(), "i4"))
@@ -75,6 +74,7 @@ class _Cbf(Frames):
             kind = self._packing.removeprefix("x-cbf_")
             raise Unreadable(f"“{name}” is a CBF compressed as “{kind}”, which is not supported.")
         stated = self._whole("X-Binary-Size") or len(data) - begin
+        self._more = data.find(b"\r\n" + _SECTION + b"\r\n", begin + stated) >= 0
         self._data = memoryview(data)[begin : begin + stated]
         least = pixels if "byte_offset" in self._packing else pixels * self._type.itemsize
         if len(self._data) < stated or len(self._data) < least:
