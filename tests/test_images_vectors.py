@@ -104,7 +104,11 @@ def test_modules_of_one_plane_are_one_detector_and_others_are_none(tmp_path: Pat
     assert flat is not None
     assert flat.points(0, 0) == pytest.approx((1.0, 1.5, 200.0))
     offset = {f"{D}/module_2/module_offset": {"offset": (0.4, 0.5, 3.0), "offset_units": "mm"}}
-    assert plane_of(write(tmp_path / "b.h5", AXES | beside, CORNER | offset)) is None
+    path = write(tmp_path / "b.h5", AXES | beside, CORNER | offset)
+    assert plane_of(path) is None
+    with open_frames(path) as frames:
+        (note,) = frames.meta(0).notes
+    assert "not lie in one plane" in note
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from data.images.formats import vectors
 from data.images.formats.frame import FrameMeta, Unreadable
 from data.images.formats.header import positive
 from data.images.formats.links import Opened
+from data.images.plane import Plane
 
 _DETECTOR = "/entry/instrument/detector/"
 # Metres, Å, seconds and degrees in one of the units that files use.
@@ -45,6 +46,12 @@ def read(files: Opened) -> FrameMeta:
     if beam_x == beam_y == 0:  # what DECTRIS writes when nobody told the detector
         beam_x = beam_y = None
     angstroms = None if wavelength is None else round(wavelength * 1e10, 9)
+    plane: Plane | None = None
+    notes: tuple[str, ...] = ()
+    try:
+        plane = vectors.plane(files, angstroms, _millimetres)
+    except vectors.NotFlat:
+        notes = (vectors.NotFlat.words,)
     said = " ".join(_text(files, path) for path in ("/entry/title", _DETECTOR + "description"))
     return FrameMeta(
         wavelength=angstroms,
@@ -60,7 +67,8 @@ def read(files: Opened) -> FrameMeta:
         two_theta=_number(files, "/entry/instrument/detector/goniometer/two_theta")[0],
         saturation=positive(saturation),
         detector=_text(files, _DETECTOR + "description") or None,
-        plane=vectors.plane(files, angstroms, _millimetres),
+        plane=plane,
+        notes=notes,
         simulated="simulated" in said.lower(),
     )
 

@@ -25,6 +25,12 @@ _FLAT = 0.5  # pixels that a module may stand off the plane of the first
 _DEGREES = ("deg", "degree", "degrees", "°", "")
 
 
+class NotFlat(Exception):
+    """The modules do not lie in one plane."""
+
+    words = "The modules of this detector do not lie in one plane: rings and d-spacings are those of a flat one."
+
+
 class _Unusable(Exception):
     """The vectors are absent, or make no detector."""
 
@@ -32,7 +38,7 @@ class _Unusable(Exception):
 def plane(files: Opened, wavelength: float | None, length: Callable[[float, str], float | None]) -> Plane | None:
     """The detector in space; None where the file states no whole set of vectors for one flat detector.
 
-    ``wavelength`` in Å; ``length`` turns a number and its unit into mm, None for an unknown unit.
+    Raises NotFlat. ``wavelength`` in Å; ``length`` turns a number and its unit into mm, None for an unknown unit.
     """
     if wavelength is None:
         return None
@@ -45,7 +51,7 @@ def plane(files: Opened, wavelength: float | None, length: Callable[[float, str]
         for corner, *_ in others:
             off = np.linalg.solve(basis, corner - origin)[2] * np.linalg.norm(np.cross(fast, slow))
             if abs(off) > _FLAT:
-                return None  # modules that are not in one plane: no one plane is their truth
+                raise NotFlat
         if not origin[:2].any():
             return None  # what is written when nobody told the detector where the beam is
         return Plane(_three(origin), _three(fast), _three(slow), wavelength)
