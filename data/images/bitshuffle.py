@@ -156,6 +156,7 @@ def _fold_loop(
     values = np.empty(each, np.uint32)
     odd = np.empty(max(1, each // 64), np.uint64)
     all_set = np.empty(max(1, each // 64), np.uint64)
+    faint = np.empty(each, np.uint8)  # maxima of what is below 32, which a byte holds
     top = np.int64((np.int64(1) << (8 * s)) - 1)
     frames, ends = starts.shape
     blocks = ends - 1
@@ -166,6 +167,7 @@ def _fold_loop(
         if n == 0:
             continue
         start = block * each if block < blocks else pixels - raw_pixels
+        faint[:] = 0
         into = total[start : start + n]
         counted = number[start : start + n] if summed else number
         for frame in range(frames):
@@ -202,7 +204,7 @@ def _fold_loop(
                             counted[i] += np.uint32(low[i] != 255)
                     else:
                         for i in range(n):
-                            into[i] = max(into[i], np.uint32(np.uint8(low[i] + np.uint8(1))))
+                            faint[i] = max(faint[i], np.uint8(low[i] + np.uint8(1)))
                     continue
                 values_of(bits, n, s, turned, values)
             for i in range(n):
@@ -212,6 +214,9 @@ def _fold_loop(
                         counted[i] += np.uint32(1)
                     else:
                         into[i] = max(into[i], np.uint32(values[i] + np.uint32(1)))
+        if not summed:
+            for i in range(n):
+                into[i] = max(into[i], np.uint32(faint[i]))
     return True
 
 
