@@ -142,7 +142,7 @@ def counted(codes: NDArray[np.uint8]) -> NDArray[np.int64]:
     """How often each of the 256 codes occurs."""
     found = np.zeros((4, 256), np.int64)
     _counted(codes.ravel(), found)
-    return found.sum(axis=0)
+    return np.asarray(found.sum(axis=0))
 
 
 def _offsets_loop(src: Any, out: Any) -> Any:
