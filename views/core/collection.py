@@ -160,8 +160,8 @@ class CollectionView:
                 # A map has the place beside the frame.
                 parts.append((self._plot.view, 12 if not pictured else 7 if beside else 5))
             if answer.movies:
-                shown, plot = self._movies.parts
-                parts += [(shown, (7, 2)), (plot, 5)]
+                movie, plot = self._movies.parts
+                parts += [(movie, (7, 2)), (plot, 5)]
                 pictured = True
             parts += [(self._side, 5 if pictured else 12), *self._grid.below]
             parts += [(self._results, 12), (self._facts, 12)]
