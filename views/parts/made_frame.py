@@ -167,16 +167,8 @@ class Told(Made):
         return {"text": f"# Made-up data\n# Image {image}\n# Count_cutoff {SATURATION} counts", "more": False}
 
     def histogram(self, image: int) -> dict[str, Any]:
-        whole = self.wanted(image)
-        counts = np.bincount(whole.array[~whole.mask].ravel())
-        edges = list(range(len(counts) + 1))
-        masked = int(whole.mask.sum())
-        return {
-            "edges": edges,
-            "counts": counts.tolist(),
-            "masked": masked,
-            "overloaded": int(counts[SATURATION:].sum()),
-        }
+        found = curves.histogram(self.wanted(image))
+        return {"edges": found.edges.tolist(), "counts": found.counts.tolist(), "masked": found.masked, "overloaded": 0}
 
     def spots(self, image: int) -> dict[str, Any]:
         d = resolution(GEOMETRY, *np.array([spot[:2] for spot in made(image)[1]]).T)
