@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tornado.web import HTTPError, RequestHandler
 
+from data.images import curves
 from data.images.formats.frame import Frame, FrameMeta
 from data.images.geometry import Geometry, corner_resolution, edge_resolution, ice_band, resolution, ring, ring_spacings
 from data.images.reduce import reduce
@@ -167,8 +168,10 @@ class Told(Made):
         return {"text": f"# Made-up data\n# Image {image}\n# Count_cutoff {SATURATION} counts", "more": False}
 
     def histogram(self, image: int) -> dict[str, Any]:
-        found = curves.histogram(self.wanted(image))
-        return {"edges": found.edges.tolist(), "counts": found.counts.tolist(), "masked": found.masked, "overloaded": 0}
+        whole = self.wanted(image)
+        found = curves.histogram(whole)
+        told = {"edges": found.edges.tolist(), "counts": found.counts.tolist(), "masked": found.masked}
+        return told | {"overloaded": int((whole.array[~whole.mask] >= SATURATION).sum())}
 
     def spots(self, image: int) -> dict[str, Any]:
         d = resolution(GEOMETRY, *np.array([spot[:2] for spot in made(image)[1]]).T)
