@@ -13,7 +13,6 @@ from data.core import changes, collection, proposals, search, shipments, visits
 from data.errors import NotFound
 from data.lists import Asked
 from data.reader import Reader
-from data.techniques.em import movies as em_movies
 from data.techniques.em import queries as em
 from data.techniques.mx import grids, scans, strategies
 from data.techniques.mx import queries as mx
@@ -92,8 +91,6 @@ PAGES: dict[str, Page] = {
     "em.count": lambda r: em.count(r, 21),
     "em.newer": lambda r: em.newer(r, 21, 0),
     "em.changed": lambda r: em.changed(r, 21, [2001]),
-    "em_movies.movies": lambda r: em_movies.movies(r, 2001),
-    "em_movies.pictures": lambda r: em_movies.pictures(r, 3),
     "em.fits": lambda r: em.fits(r, 21, Asked(search="s"), [2001]),
 } | pages_files.PAGES
 for _name, (_fields, _ask) in lists().items():

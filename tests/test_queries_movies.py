@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from ispyb import DATABASES, Facility, shared
+from ispyb import DATABASES, EVERYBODY, Facility, shared
 
 from data.errors import NotFound
 from data.techniques.em import movies as em_movies
@@ -32,3 +32,14 @@ def test_movies_come_in_order_with_their_latest_numbers_and_pictures(tiny: Facil
     for movie, login in ((3, "alice"), (999, "bob")):
         with pytest.raises(NotFound, match="This movie does not exist"):
             em_movies.pictures(tiny.reader(login), movie)
+
+
+@pytest.mark.parametrize("login", EVERYBODY)
+def test_movies_are_seen_by_who_sees_their_visit_and_by_nobody_else(tiny: Facility, login: str) -> None:
+    reader, seen = tiny.reader(login), login in ("bob", "admin")
+    assert bool(em_movies.movies(reader, 2001)) is seen
+    if seen:
+        assert em_movies.pictures(reader, 1)["movie"] == "/data/1.mrc"
+        return
+    with pytest.raises(NotFound):
+        em_movies.pictures(reader, 1)

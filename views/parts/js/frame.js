@@ -153,11 +153,9 @@ export function render(given) {
     eye.spots = null
     stacked = null
     load({began, rough, playing})
-    if (playing) tick()
-    else {
-      label()
-      settleImage()
-    }
+    if (playing) return tick()
+    label()
+    settleImage()
   }
   const draws = later(() => { if (bins) contrast.histogram(bins, stage.base?.scale) }, 90)
   const refine = later(() => {
@@ -355,7 +353,7 @@ export function render(given) {
       ...(about?.notes ?? []).map((note) => h("p.f-note", {}, note)),
       ...(eye.spots?.method ? [h("p.f-note.quiet", {}, eye.spots.method)] : []))
   }
-  /** Which image it is: all that changes on the page while images play. */
+  // Which image it is: all that changes on the page while images play.
   function tick() {
     const {image: number, last} = range()
     const of = number == null ? "" : `Image ${number} of ${last}`
