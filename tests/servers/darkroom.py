@@ -181,7 +181,7 @@ class Person:
 
 @contextmanager
 def darkroom(folder: Path, **chosen: Any) -> Iterator[Site]:
-    """Serve the routes; ``chosen`` overrules settings of frames."""
+    """Serve the routes; ``chosen`` overrules settings of frames, of which the time limit suits a busy machine."""
     files = folder / "files"
     files.mkdir()
     write_files(files)
@@ -192,7 +192,7 @@ def darkroom(folder: Path, **chosen: Any) -> Iterator[Site]:
         store=StoreSettings(url=make_url(f"sqlite:///{folder / 'unused.sqlite'}")),
         files=FileSettings(roots=(str(files),)),
     )
-    settings = replace(settings, frames=replace(settings.frames, **chosen))
+    settings = replace(settings, frames=replace(settings.frames, **{"seconds": 20.0, **chosen}))
     shared = services(settings)
     shared.access = Access(shared.source, Rights(), frozenset({"people"}))
     try:
