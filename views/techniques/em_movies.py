@@ -85,7 +85,7 @@ class Movies:
             pictures.insert(0, b.picture(small, f"{words}, {at}", words, full, "The movie is not on disk"))
         around = [(f"‹ Movie {at - 1}", at - 1), (f"Movie {at + 1} ›", at + 1), ("Newest", len(self._rows))]
         links = [
-            b.entry(words, link=desk.link(self._at(to)))
+            b.tab(words, words, desk.link(self._at(to)))
             for words, to in around
             if 1 <= to <= len(self._rows) and to != at
         ]
@@ -98,9 +98,9 @@ class Movies:
         detail = when(row.get("created")) if row.get("created") else None
         return [
             b.heading(named, 2, detail),
-            b.images(pictures, None, 300),
+            *([b.tabs(links, "Other movies")] if links else []),
+            b.images(pictures, None, 236),
             *left,
-            *([b.entries(links)] if links else []),
         ]
 
     def _at(self, movie: int) -> Place:
