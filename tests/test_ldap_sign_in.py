@@ -19,8 +19,8 @@ def liar() -> Iterator[Liar]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, liar: Liar) -> Iterator[Dashboard]:
-    options = DirectoryOptions((liar.url,), "dc=example,dc=org", starttls=False)
+def site(request: pytest.FixtureRequest, tmp_path: Path, liar: Liar) -> Iterator[Dashboard]:
+    options = DirectoryOptions((liar.url,), "dc=example,dc=org", starttls=False, seconds=getattr(request, "param", 8.0))
     with dashboard(tmp_path, providers=[Directory("site", "The directory", options)]) as running:
         yield running
 
@@ -64,6 +64,7 @@ def test_a_directory_that_hangs_ends_in_a_page_within_10_s_and_holds_nobody_up(s
     assert len(answers) == 4
 
 
+@pytest.mark.parametrize("site", [1.0], indirect=True, ids=["within a second"])
 def test_a_directory_that_cannot_be_reached_counts_against_nobody(site: Dashboard, liar: Liar) -> None:
     honest = dict(liar.answers)
     liar.answers = {0x60: lambda liar, number: b"no LDAP at all"}
