@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     ssx.add_argument("--rate", type=float, default=200.0, metavar="HZ", help="frames per second")
     ssx.add_argument("--hits", type=float, default=0.25, metavar="SHARE", help="share of frames with a pattern")
     ssx.add_argument("--chip", action="store_true", help="a fixed target instead of a jet")
+    ssx.add_argument("--om", metavar="ADDRESS", help="also broadcast as OM does, such as tcp://127.0.0.1:12321")
     ssx.add_argument("--laser", action="store_true", help="every other frame with laser")
     ssx.add_argument("--seed", type=int, default=0, help="what makes a run repeatable")
 

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -201,8 +201,8 @@ def pairs(words: str, accept: Callable[[str], bool]) -> Kind:
     return Kind(words, read)
 
 
-def table(words: str) -> Kind:
-    """Names, each with a list of texts; in a variable ``name=one,two;name2=three``."""
+def table(words: str, fits: Callable[[Sequence[str]], object] | None = None) -> Kind:
+    """Names, each with a list of texts; in a variable ``name=one,two;name2=three``. ``fits`` raises ValueError."""
 
     def read(value: object) -> Mapping[str, tuple[str, ...]]:
         if isinstance(value, str):
@@ -223,6 +223,11 @@ def table(words: str) -> Kind:
             found[name] = tuple(_text(member) for member in members)
             if not all(found[name]):
                 raise Wrong
+            if fits is not None:
+                try:
+                    fits(found[name])
+                except ValueError:
+                    raise Wrong from None
         return MappingProxyType(found)
 
     return Kind(words, read)

@@ -18,6 +18,7 @@ from data.live.runs import Runs
 from data.live.shared import Shared
 from data.scope import Rights
 from data.source import Source
+from data.techniques.ssx.choice import choice_of
 
 
 @dataclass(slots=True)
@@ -90,7 +91,7 @@ def services(settings: Settings, files: Files | None = None) -> Services:
         Poller(source, feed, seconds=settings.live.poll_seconds),
         Access(source, rights, trusted(settings), linked=store.links.person),
         Pulses(feed),
-        Runs(source, files),
+        Runs(source, files, choices={name: choice_of(words) for name, words in settings.live.serial.items()}),
         _pen(settings),
         questions=ThreadPoolExecutor(settings.server.threads, "question"),
     )

@@ -23,6 +23,7 @@ from app.kinds import Kind, Wrong
 from app.provider_kinds import ProviderSettings, loopback
 from app.provider_settings import ACCOUNTS_ONLY
 from data.techniques.mx.rule import METRICS, SHELLS, rule_from
+from data.techniques.ssx.choice import WORDS, choice_of
 
 
 def _setting(kind: Kind, doc: str, default: object, shown: str | None = None) -> Any:
@@ -235,6 +236,11 @@ class Live:
         kinds.number(0.1, 60, "seconds"),
         "Time between two looks at an open visit (seconds).",
         1.0,
+    )
+    serial: Mapping[str, tuple[str, ...]] = _setting(
+        kinds.table(WORDS, choice_of),
+        "What tells of a beamline's serial runs, and by which rule a row is a hit; all but OM unless set.",
+        MappingProxyType({}),
     )
 
 

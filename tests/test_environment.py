@@ -18,8 +18,9 @@ DISTRIBUTIONS = {
     "argon2": "argon2-cffi",
     "pyviz_comms": "panel",
     "webview": "pywebview",
+    "zmq": "pyzmq",
 }
-CONDA_EXTRAS = ("mysql", "mysqlclient", "ldap", "fast", "mx", "export", "radial", "stacks")
+CONDA_EXTRAS = ("mysql", "mysqlclient", "ldap", "fast", "mx", "export", "radial", "stacks", "live")
 # What conda-forge calls otherwise.
 CONDA_NAMES = {"python-isal": "isal"}
 # The window of the desktop brings a browser engine: only those who ask for it install it.

@@ -3,8 +3,10 @@
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -45,7 +47,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             place, stored = places(folder, mapping, target)
             wanted = Plan(frames=args.frames, rate=args.rate, hit_rate=args.hits, chip=args.chip, laser=args.laser,
                           seed=args.seed)  # fmt: skip
-            SsxRun(engine, target.visit_id, wanted, directory=place, stored=stored).run(_say)
+            publish = _broadcast(args.om) if getattr(args, "om", "") else None
+            SsxRun(engine, target.visit_id, wanted, directory=place, stored=stored, publish=publish).run(_say)
             return 0
         for number in range(args.count):
             place, stored = places(folder, mapping, target)
@@ -76,6 +79,22 @@ def places(folder: Path | None, mapping: tuple[tuple[str, str], ...], target: Ta
         if place.is_relative_to(root):
             return place, f"{stored}/{place.relative_to(root).as_posix()}"
     return place, str(place)
+
+
+def _broadcast(address: str) -> Callable[[dict[str, Any]], None]:
+    """Send each message as OM does, from this address."""
+    try:
+        import zmq
+    except ImportError:
+        raise NoVisit("--om needs pyzmq (the extra “live” brings it).") from None
+    socket: Any = zmq.Context.instance().socket(zmq.PUB)
+    socket.bind(address)
+
+    def publish(message: dict[str, Any]) -> None:
+        socket.send_string("omdata", zmq.SNDMORE)
+        socket.send_pyobj(message)
+
+    return publish
 
 
 def _say(words: str) -> None:

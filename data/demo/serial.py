@@ -6,6 +6,7 @@ ice, several lattices, cells around a mean, a laser that lowers the hit rate.
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,8 +99,10 @@ class SsxRun:
         clock: Callable[[], datetime] = datetime.now,
         directory: Path | None = None,
         stored: str | None = None,
+        publish: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self.plan, self.story = plan, Story(plan)
+        self._publish = publish
         self.collection_id = 0
         self.done = 0
         self._visit_id, self._clock = visit_id, clock
@@ -125,6 +128,8 @@ class SsxRun:
         due = min(self.plan.frames, int((now - self._began).total_seconds() * self.plan.rate))
         while self.done < due:
             self._take(self.done, min(due, self.done + _AT_ONCE))
+        if self._publish is not None and self.done:
+            self._publish(self._om(now))
         if self.done == self.plan.frames:
             return [self._end(now)]
         return [f"{self.done} of {self.plan.frames} frames"]
@@ -235,6 +240,18 @@ class SsxRun:
         if end - self._stated_at >= _STATED_FRAMES or end == self.plan.frames:
             self._stated_at = end
             self._state()
+
+    def _om(self, now: datetime) -> dict[str, Any]:
+        """What OM would broadcast now."""
+        hits, began = int(self.story.hit[: self.done].sum()), self._began or now
+        share = 100.0 * hits / self.done
+        return {
+            "geometry_is_optimized": True, "timestamp": now.timestamp(), "start_timestamp": began.timestamp(),
+            "num_events": self.done, "num_hits": hits, "pump_probe_experiment": False,
+            "hit_rate_timestamp_history": deque([now.timestamp()], maxlen=5000),
+            "hit_rate_history": deque([share], maxlen=5000), "beam_energy": np.float64(12_000.0),
+            "detector_distance": 180.0, "virtual_powder_plot": np.zeros((64, 64), np.int32),
+        }  # fmt: skip
 
     def _chunk(self, frame: int) -> str:
         story = self.story

@@ -7,7 +7,7 @@ question of ``about``; the counting itself reads with a Scope of its own, as the
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -21,6 +21,8 @@ from data.source import Source
 from data.techniques.ssx.about import About, about
 from data.techniques.ssx.attached import STATS, Attached
 from data.techniques.ssx.batch import Batch
+from data.techniques.ssx.choice import Choice
+from data.techniques.ssx.om import OmSocket
 from data.techniques.ssx.pattern import Chip, addresses, chip_of, pumped, shots_per_position
 from data.techniques.ssx.run import Run
 from data.techniques.ssx.sources import ImageRows, RunSource, SourceTrouble, Stills, Stream
@@ -100,6 +102,12 @@ class Watched:
                 self._listeners.remove(heard)
             return len(self._listeners)
 
+    def close(self) -> None:
+        """Listen to no source any longer."""
+        for source in self._sources:
+            if isinstance(source, OmSocket):
+                source.close()
+
     def turn(self, now: float | None = None) -> bool:
         """Read what is new from each source. Whether there is more at once."""
         now = time.time() if now is None else now
@@ -168,7 +176,8 @@ class Watched:
         if not len(batch):
             return healed, False
         self.told[source.name] = self.told.get(source.name, 0) + len(batch)
-        self.run.append(self._placed(batch, now), source.name)
+        numbered = not isinstance(source, OmSocket)
+        self.run.append(self._placed(batch, now) if numbered else batch, source.name)
         return True, source.more
 
     def _placed(self, batch: Batch, now: float) -> Batch:
@@ -238,10 +247,17 @@ class Runs:
     """The watched runs of one process; one thread counts them all, while there are any."""
 
     def __init__(
-        self, source: Source, files: Files, *, stream: str = "{directory}/{prefix}.stream", seconds: float = 0.5
+        self,
+        source: Source,
+        files: Files,
+        *,
+        stream: str = "{directory}/{prefix}.stream",
+        seconds: float = 0.5,
+        choices: Mapping[str, Choice] | None = None,
     ) -> None:
         self._reader = Reader(source, Scope(everything=True, name="runs"))
         self._files, self._stream, self._seconds = files, stream, seconds
+        self._choices = choices or {}
         self._lock = threading.Lock()
         self._watched: dict[int, Watched] = {}
         self._thread: threading.Thread | None = None
@@ -253,17 +269,27 @@ class Runs:
         with self._lock:
             found = self._watched.get(collection_id)
             if found is None:
-                rows = ImageRows(self._reader, what.visit_id, what.collection_id)
-                beside = Attached(self._reader, self._files, what.visit_id, what.collection_id)
-                stills = Stills(self._reader, self._files, what.visit_id, what.collection_id, what.first_image)
-                found = self._watched[collection_id] = Watched(
-                    self._reader, what, [rows, stills], self._stream_of, beside
-                )
+                found = self._watched[collection_id] = self._watched_run(what)
             found.listen(heard)
             if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._count, name="ispyb-lens-runs", daemon=True)
                 self._thread.start()
         return found
+
+    def _watched_run(self, what: About) -> Watched:
+        """The run with the sources that its beamline has."""
+        chosen = self._choices.get(what.beamline or "", Choice())
+        reader, files, key = self._reader, self._files, (what.visit_id, what.collection_id)
+        sources: list[RunSource] = []
+        if chosen.rows:
+            sources.append(ImageRows(reader, *key, chosen.hit_spots))
+        if chosen.dials:
+            sources.append(Stills(reader, files, *key, what.first_image))
+        if chosen.om and what.end is None:
+            began = None if what.start is None else what.start.timestamp()
+            sources.append(OmSocket(chosen.om, began, what.first_image))
+        late = self._stream_of if chosen.stream else None
+        return Watched(reader, what, sources, late, Attached(reader, files, *key) if chosen.attached else None)
 
     def leave(self, collection_id: int, heard: Callable[[], None]) -> None:
         """Watch it no longer; a run that nobody watches is forgotten."""
@@ -293,13 +319,21 @@ class Runs:
         return Stream(StreamFile(found.path), found.path.name)
 
     def _count(self) -> None:
+        before: list[Watched] = []
         while True:
             began = time.monotonic()
             with self._lock:
                 runs = list(self._watched.values())
-                if not runs or self._closed:
+                over = not runs or self._closed
+                if over:
                     self._thread = None
-                    return
+            # What listens is closed by the thread that reads it.
+            for run in before:
+                if over or run not in runs:
+                    run.close()
+            if over:
+                return
+            before = runs
             more = False
             for run in runs:
                 try:
