@@ -46,7 +46,9 @@ class Remarks:
         self._theirs: str | None = None  # what somebody else wrote meanwhile
         self._trouble: Problem | str | None = None
         self.part = Blocks(on_action=self._act)
+        self._added = 0  # remarks that were added here: the field is empty again after each
         self._writing: Reading[Changed | None] = Reading(desk, self._written, self._fail)
+        self._adding: Reading[None] = Reading(desk, self._remarked, self._fail)
 
     @property
     def empty(self) -> bool:
@@ -86,7 +88,7 @@ class Remarks:
         elif name == "remark" and said.remembers:
             text, number = b.typed(value, MOST_REMARK).get("remark", ""), self._number
             office = self._desk.office
-            self._writing.ask(lambda reader: office.remark(number, text))
+            self._adding.ask(lambda reader: office.remark(number, text))
 
     def _save(self, before: str | None, comment: Comment) -> None:
         office, number = self._desk.office, self._number
@@ -113,8 +115,15 @@ class Remarks:
             self._draft = self._theirs = self._trouble = None
         self._changed()
 
+    def _remarked(self, _: None) -> None:
+        self._added += 1
+        self._draw()
+        self._changed()
+
     def _fail(self, problem: Problem) -> None:
-        self._writing.forget()  # a write is never tried again by itself
+        # A write is never tried again by itself.
+        self._writing.forget()
+        self._adding.forget()
         self._trouble = problem
         self._draw()
 
@@ -125,7 +134,8 @@ class Remarks:
         if said is None or not (said.may or said.stored or said.remarks):
             self.part.set([])
             return
-        comment = comment_of(said.stored)
+        # While somebody writes, what they write on stays as it was: a block that changes would lose what is typed.
+        comment = comment_of(said.stored if self._draft is None else self._before)
         inside: list[Block] = []
         if comment.flagged:
             inside.append(b.badges([b.badge("★ flagged", "warn", "Marked for everybody who sees this collection")]))
@@ -151,15 +161,14 @@ class Remarks:
             field = b.field("comment", "Comment", self._draft, lines=3, longest=MOST)
             inside.append(b.form("save", [field], "Save", "Comment of the collection"))
             inside.append(b.actions([b.action("cancel", "Cancel")]))
-        inside += (
-            [b.entries([b.entry(one["person"] or "Somebody", one["text"], when(one["time"])) for one in said.remarks])]
-            if said.remarks
-            else []
-        )
         if said.may and self._draft is None:
             flag = "Remove the flag" if comment.flagged else "Flag"
             inside.append(b.actions([b.action("edit", "Edit the comment"), b.action("flag", flag)]))
-        if said.remembers and self._draft is None:
+        blocks: list[Block] = [b.card("Comment", inside)]
+        if said.remarks:
+            entries = [b.entry(one["person"] or "Somebody", one["text"], when(one["time"])) for one in said.remarks]
+            blocks.append(b.card("Remarks", [b.entries(entries)]))
+        if said.remembers:
             field = b.field("remark", "Add a remark", longest=MOST_REMARK, placeholder="Kept with your name")
-            inside.append(b.form("remark", [field], "Add", "Remark on the collection"))
-        self.part.set([b.card("Comments", inside)])
+            blocks.append(b.form("remark", [field], "Add", f"Remark {self._added + 1} of yours"))
+        self.part.set(blocks)
