@@ -9,12 +9,13 @@ from urllib.parse import quote, urlencode
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.services import Services
+from auth.favourites import MOST
 from auth.identity import SignedIn
 from auth.records import AuditRow, SignIn, TrailFilter
 from auth.sign_ins import mark_of
 from data.core.comments import Comment, NotPermitted, Pen
 from data.core.permissions import administered, watched
-from data.errors import NotFound, Unavailable
+from data.errors import NotFound, TooMany, Unavailable
 from data.lists import Asked, times
 from data.reader import Reader
 from data.scope import Scope, scope_of
@@ -154,6 +155,26 @@ class BrowserOffice:
             if noted:
                 self._record("write", f"undone: {detail}")
             raise
+
+    # -- favourites
+
+    def stars(self, visit_id: int) -> list[str]:
+        """What one has marked as a favourite in a visit, by the names of its events."""
+        person = self._shared.access.person(self._who.identity)
+        if person is None:
+            return []
+        return _stored(lambda: self._shared.store.favourites.of(person, f"visit {visit_id}"))
+
+    def star(self, visit_id: int, name: str, marked: bool) -> None:
+        """Mark an event of a visit as a favourite, or no more."""
+        person = self._shared.access.person(self._who.identity)
+        if person is None:
+            raise NotFound("This visit")
+        favourites, place = self._shared.store.favourites, f"visit {visit_id}"
+        if not marked:
+            _stored(lambda: favourites.remove(person, place, name[:64]))
+        elif not _stored(lambda: favourites.add(person, place, name[:64])):
+            raise TooMany(f"More than {MOST} favourites in one visit are not kept. Take some stars away first.")
 
     def denied(self, place: str) -> None:
         """Note that what the link ``place`` names was not shown."""

@@ -18,7 +18,9 @@ from views.page import Views
 from views.place import Place
 from views.techniques.mx_cells import CellsView
 from views.techniques.mx_downstream import DownstreamView
+from views.techniques.mx_events import EventsView
 from views.techniques.mx_processing import ProcessingView
+from views.techniques.mx_quality import QualityView
 from views.techniques.mx_results import ResultsView
 from views.techniques.mx_scans import EnergyScanView, FluorescenceView
 from views.techniques.mx_strategy import StrategyView
@@ -39,6 +41,8 @@ VIEWS: Views = {
     "strategy": StrategyView,
     "files": FilesView,
     "downstream": DownstreamView,
+    "events": EventsView,
+    "quality": QualityView,
     "results": ResultsView,
     "cells": CellsView,
     "table1": Table1View,

@@ -18,6 +18,7 @@ from sqlalchemy.sql import ColumnElement
 
 from auth.database import digest as digest
 from auth.database import forget_in_children, opened, put, reading
+from auth.favourites import Favourites
 from auth.flows import Flows
 from auth.identity import Identity, Principal, identity_from, identity_text
 from auth.links import Links
@@ -85,6 +86,7 @@ class Store:
         #: Sign-ins under way at providers that have pages of their own.
         self.flows = Flows(self._engine, clock)
         self.links = Links(self._engine, clock)
+        self.favourites = Favourites(self._engine, clock)
         self.persons = Persons(self._engine)
         #: Whether a call is too short to be worth a thread.
         self.local = self._engine.dialect.name == "sqlite"

@@ -133,6 +133,16 @@ LINKING: Final = Table(
     Column("begun", Double, nullable=False),
 )
 
+# What somebody marked with a star: `person` as in `auth_link`, `place` and `item` texts of the application's own.
+FAVOURITE: Final = Table(
+    "favourite",
+    METADATA,
+    Column("person", String(64), primary_key=True),
+    Column("place", String(64), primary_key=True),
+    Column("item", String(64), primary_key=True),
+    Column("made", Double, nullable=False),
+)
+
 # `seen` is the latest sign of life of the stay that goes on now, `before` that of the stay
 # before it.
 LAST_SEEN: Final = Table(

@@ -320,6 +320,7 @@ _OWNED: dict[type[s.Table], Rule] = {
     s.SSXResult: _child(_DC, s.Collection),
     s.EventChain: _child(_DC, s.Collection),
     s.Event: _child("eventChainId", s.EventChain),
+    s.RobotAction: Rule(_of_visit("blsessionId"), (("blsessionId", s.Visit, "sessionId"),)),
     s.Movie: _child(_DC, s.Collection),
     s.MotionCorrection: _child("movieId", s.Movie),
     s.CTF: _child("motionCorrectionId", s.MotionCorrection),

@@ -102,7 +102,7 @@ def fill(write: Writer) -> None:
     with write.engine.begin() as connection:
         write.prepare(connection)
         w = replace(write, open=connection)
-        for part in (_people, _proposals, _shipments, _mx, _em, _ssx):
+        for part in (_people, _proposals, _shipments, _mx, _em, _ssx, _events):
             part(w)
 
 
@@ -357,6 +357,22 @@ def _ssx(w: Writer) -> None:
     # 3002: 4 images, 16 spots are no hit and 17 are.
     for image, spots in ((1, 16), (2, 17), (3, 0), (4, 200)):
         w.add(s.ImageQuality, collection_id=3002, image=image, spots=spots)
+
+
+def _events(w: Writer) -> None:
+    # Around the collections of visit 11 (10:00), one in visit 12, one in 41; one without a time, one without an end.
+    for key, visit, sample, action, start, status in (
+        (1, 11, 1, "LOAD", at(1, 9, 50), "SUCCESS"),
+        (2, 11, 1, "UNLOAD", at(1, 10, 30), "ERROR"),
+        (3, 11, None, "LOAD", None, None),
+        (4, 12, 2, "LOAD", at(10, 9, 59), "SUCCESS"),
+        (5, 41, 4, "WASH", at(12, 9, 59), "SUCCESS"),
+    ):
+        end = None if start is None else start.replace(second=20)
+        # Where the column is a TIMESTAMP, what has no time has the zero date.
+        stored = start if start or w.engine.dialect.name == "sqlite" else "0000-00-00 00:00:00"
+        w.add(s.RobotAction, action_id=key, visit_id=visit, sample_id=sample, action=action, start=stored, end=end,
+              status=status, message="pin <lost>" if status == "ERROR" else None)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,9 @@ from data.schema import (
     Collection,
     Crystal,
     Dewar,
+    EnergyScan,
     Event,
+    Fluorescence,
     Group,
     ImageQuality,
     Integration,
@@ -38,6 +40,7 @@ from data.schema import (
     Program,
     ProgramMessage,
     Proposal,
+    RobotAction,
     Sample,
     ScalingHasIntegration,
     Shipment,
@@ -144,6 +147,24 @@ def test_each_technique_has_its_experiment_types(plan: Plan) -> None:
         "OSC", "SAD", "Helical", "Mesh", "Characterization", "Collect - Multiwedge", "SSX-Chip", "SSX-Jet",
         "Serial Fixed", "Serial Jet", "single particle", "tomo",
     }  # fmt: skip
+
+
+def test_the_robot_loads_before_it_unloads_and_scans_have_a_sample_where_their_group_has(plan: Plan) -> None:
+    visits = {visit["visit_id"]: visit for visit in of(plan, Visit)}
+    mounted: dict[int, int | None] = {}
+    for row in of(plan, RobotAction):
+        visit = row["visit_id"]
+        assert visits[visit]["start"] <= row["start"] < datetime(2026, 3, 4)
+        if row["action"] == "LOAD":
+            assert mounted.get(visit) is None
+            mounted[visit] = row["sample_id"]
+        else:
+            assert mounted[visit] == row["sample_id"]
+            mounted[visit] = None if row["action"] == "UNLOAD" else row["sample_id"]
+    assert len(of(plan, RobotAction)) > 1_000
+    assert {row["status"] for row in of(plan, RobotAction)} >= {"SUCCESS", "ERROR", "CRITICAL", "EPICSFAIL"}
+    assert len(of(plan, EnergyScan)) > 50
+    assert len(of(plan, Fluorescence)) > len(of(plan, EnergyScan))
 
 
 def test_runs_end_in_every_way(plan: Plan) -> None:

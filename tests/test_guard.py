@@ -182,7 +182,8 @@ def visible(tiny: Facility, scope: Scope) -> dict[type[s.Table], list[dict[str, 
     of(s.Visit, "visit_id", visits)
     of(s.ProposalHasPerson, "proposal_id", proposals)
     of(s.VisitHasPerson, "visit_id", visits)
-    of(s.VisitType, "visit_id", visits)
+    for mapped in (s.VisitType, s.RobotAction):
+        of(mapped, "visit_id", visits)
     shipments = of(s.Shipment, "proposal_id", proposals)
     of(s.ShipmentHasVisit, "shipment_id", shipments)
     containers = of(s.Container, "dewar_id", of(s.Dewar, "shipment_id", shipments))

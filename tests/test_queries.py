@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ispyb import DATABASES, EVERYBODY, JOBS, RATES, Facility, at, pages_files, shared
+from pages_mx import PAGES as MX_PAGES
 
 from data import guard
 from data.core import changes, collection, proposals, search, shipments, visits
@@ -44,7 +45,7 @@ def lists() -> dict[str, tuple[Any, Callable[[Reader, Asked], Any]]]:
 
 
 NOW = datetime(2026, 3, 10, 12)
-PAGES: dict[str, Page] = {
+PAGES: dict[str, Page] = MX_PAGES | {
     "visits.visit": lambda r: visits.visit(r, "mx1", 1),
     "visits.visits_of": lambda r: visits.visits_of(r, 1, ALL, 0, 10),
     "visits.current": lambda r: visits.current(r, NOW),

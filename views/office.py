@@ -60,6 +60,12 @@ class Office(Protocol):
     def remembers(self) -> bool:
         """Whether the site has room for remarks."""
 
+    def stars(self, visit_id: int) -> list[str]:
+        """What one has marked as a favourite in a visit, by the names of its events."""
+
+    def star(self, visit_id: int, name: str, marked: bool) -> None:
+        """Mark an event of a visit as a favourite, or no more. Raises TooMany beyond a few hundred."""
+
     def denied(self, place: str) -> None:
         """Note that what the link ``place`` names was not shown. Does not wait and raises nothing."""
 
@@ -73,13 +79,17 @@ class NoOffice:
         raise NotFound("This page")
 
     reader_of = signed_in = sign_out = trail = trail_address = _closed
-    own = failures = sign_out_own = sign_out_everywhere = comment = remark = _closed
+    own = failures = sign_out_own = sign_out_everywhere = comment = remark = star = _closed
 
     def may_comment(self) -> bool:
         """Nobody may."""
         return False
 
     remembers = may_comment
+
+    def stars(self, visit_id: int) -> list[str]:
+        """Nobody has marked anything."""
+        return []
 
     def denied(self, place: str) -> None:
         """Nobody to tell."""

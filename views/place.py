@@ -19,12 +19,12 @@ _LONGEST_VIEW = 2000
 _MOST = 60
 
 PAGES = ("home", "proposals", "proposal", "visit", "collection", "image", "processing", "strategy", "files",
-         "downstream", "monitor", "results", "cells", "sample", "table1", "runs", "compare", "energyscan", "xrf", "why",
-         "account", "admin")  # fmt: skip
+         "downstream", "monitor", "quality", "results", "cells", "events", "sample", "table1", "runs", "compare",
+         "energyscan", "xrf", "why", "account", "admin")  # fmt: skip
 # Pages that the link names as a tab of what they are about.
-_OF_COLLECTION = {"image", "processing", "strategy", "files", "downstream", "monitor"}
+_OF_COLLECTION = {"image", "processing", "strategy", "files", "downstream", "monitor", "quality"}
 _OF_VISITS = {"results", "cells"}
-_OF_ONE_VISIT = {"runs", "compare"}
+_OF_ONE_VISIT = {"runs", "compare", "events"}
 # Pages that the link names by themselves.
 _BY_NAME = {"proposals", "table1", "account", "admin"}
 # Pages whose number the link gives under their own name.
@@ -147,6 +147,16 @@ def runs(name: str, number: int, **view: str | None) -> Place:
 def compare(name: str, number: int, collections: Sequence[int]) -> Place:
     """These serial runs of a visit over each other, the first one as what the others are held against."""
     return Place("compare", proposal=name, visit=number).seeing(runs=",".join(map(str, collections)))
+
+
+def events(name: str, number: int) -> Place:
+    """Everything that happened in a visit, along time and as a list."""
+    return Place("events", proposal=name, visit=number)
+
+
+def quality(number: int) -> Place:
+    """The per-image numbers of one collection or its group."""
+    return Place("quality", collection=number)
 
 
 def table1(scalings: Sequence[int]) -> Place:

@@ -87,6 +87,7 @@ COSTS: dict[type[Table], str] = {
     schema.SubWedge: "strategies without sub-wedges",
     schema.EnergyScan: "no energy scans",
     schema.Fluorescence: "no X-ray fluorescence spectra",
+    schema.RobotAction: "no robot actions among the events of a visit",
     schema.Shipment: "no shipments",
     schema.ShipmentHasVisit: "shipments are not tied to visits",
     schema.Dewar: "no dewars in shipments",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from data.demo.beamlines import BX1, BX2, BX3, Beamline
+from data.demo.events import write_events
 from data.demo.grids import Grids
 from data.demo.people import PlannedVisit, hostile_or
 from data.demo.plan import Plan, Shown
@@ -62,6 +63,7 @@ def write_visit(
     step = (end - visit.start) / (len(experiments) + 1)
     numbers: dict[str, int] = {}
     held: Iterator[PlannedSample] = iter(())
+    first_group = len(plan.rows.of(Group)) + 1
     sample: PlannedSample | None = None
     for place, experiment in enumerate(experiments):
         when = visit.start + step * place + timedelta(seconds=random.randint(30, 90))
@@ -72,6 +74,7 @@ def write_visit(
                 sample = next(held)
         running = visit.mark == "current" and place == len(experiments) - 1
         _Shoot(plan, visit, sample, numbers).run(experiment, when, running=running)
+    write_events(plan, visit, first_group, until)
 
 
 class _Shoot:

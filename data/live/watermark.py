@@ -23,6 +23,8 @@ from data.query import Query
 from data.schema import (
     CTF,
     Collection,
+    EnergyScan,
+    Fluorescence,
     Group,
     ImageQuality,
     Integration,
@@ -30,6 +32,7 @@ from data.schema import (
     MotionCorrection,
     Movie,
     Program,
+    RobotAction,
     Screening,
     SSXResult,
     Visit,
@@ -48,7 +51,8 @@ _COUNTED = 20_000
 _OVERLAP = 100
 _NOTHING_YET = 2**62
 
-_ARRIVALS = ("collection", "program", "result", "movie", "motion", "ctf")
+_ARRIVALS = ("collection", "program", "result", "movie", "motion", "ctf", "robot", "energy", "spectrum")
+_NO_COLLECTION = 0  # stands for the collection of what belongs to the visit itself
 
 
 class _Digest(FunctionElement[Any]):
@@ -196,6 +200,9 @@ _MEANS = {
     "movie": Movie.movie_id,
     "motion": MotionCorrection.motion_id,
     "ctf": CTF.ctf_id,
+    "robot": RobotAction.action_id,
+    "energy": EnergyScan.scan_id,
+    "spectrum": Fluorescence.spectrum_id,
     "visit": Visit.visit_id,
 }
 
@@ -224,6 +231,12 @@ def _arrivals() -> list[_Row]:
             query = query.join(mapped, tied)
         return (key, *needs), query.where(key > _since(kind), _watched())
 
+    def of_visit(kind: str) -> _Row:
+        key = _MEANS[kind]
+        visit = key.class_.visit_id
+        query = _row(f"new {kind}", visit, key, literal(_NO_COLLECTION)).select_from(key.class_)
+        return (key,), query.where(key > _since(seen, kind), visit.in_(visits))
+
     def collection(link: Any) -> tuple[Any, ColumnElement[bool]]:
         return Collection, Collection.collection_id == link
 
@@ -239,6 +252,7 @@ def _arrivals() -> list[_Row]:
         new("movie", filmed),
         new("motion", movie, filmed),
         new("ctf", motion, movie, filmed),
+        *(of_visit(kind) for kind in ("robot", "energy", "spectrum")),
     ]
 
 

@@ -23,6 +23,7 @@ from data.schema.composition import (
     SampleComposition,
 )
 from data.schema.em import CTF, MotionCorrection, Movie
+from data.schema.events import RobotAction
 from data.schema.people import (
     AdminVar,
     BeamlineSetup,
@@ -121,6 +122,7 @@ __all__ = [
     "Proposal",
     "ProposalHasPerson",
     "Protein",
+    "RobotAction",
     "SSXCollection",
     "SSXResult",
     "Sample",

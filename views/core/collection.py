@@ -9,6 +9,7 @@ from data.core import collection as collections
 from data.reader import Reader
 from data.techniques.em import movies
 from data.techniques.mx import strategies
+from data.techniques.mx.quality import overview
 from views import place as places
 from views.core.remarks import Remarks, Said, said
 from views.core.tabs import tabs_of
@@ -138,7 +139,7 @@ class CollectionView:
         return Answer(
             found,
             collections.processings(reader, key),
-            collections.quality(reader, key),
+            overview(reader, key, found.get("images")),
             collections.neighbours(reader, key),
             said(self._desk, reader, found),
             strategies.count(reader, key) if found["technique"] == "mx" else 0,

@@ -7,6 +7,7 @@ from panel.viewable import Viewable
 
 from data.core import collection as collections
 from data.reader import Reader
+from data.techniques.mx.quality import overview
 from views import place as places
 from views.core.viewer import Row, Viewer
 from views.desk import Desk
@@ -68,7 +69,8 @@ class ImageView:
 
     def _question(self, reader: Reader) -> Answer:
         key = self._number or 0
-        return Answer(collections.collection(reader, key), collections.quality(reader, key))
+        found = collections.collection(reader, key)
+        return Answer(found, overview(reader, key, found.get("images")))
 
     def _tell(self, answer: Answer) -> None:
         self._answer = answer

@@ -10,6 +10,8 @@ from views.parts.blocks import Block
 
 _PAGES = (
     ("collection", "Collection", places.collection, None),
+    ("quality", "Image quality", places.quality, "mx"),
+    ("quality", "Image quality", places.quality, "ssx"),
     ("processing", "Processing", places.processing, "mx"),
     ("strategy", "Strategy", places.strategy, "mx"),
     ("downstream", "Downstream", places.downstream, "mx"),

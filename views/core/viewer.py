@@ -102,6 +102,8 @@ def _series(quality: Quality) -> dict[str, Any]:
 
 
 def _facts(quality: Quality, image: int) -> list[list[str]]:
+    if "stretch" in quality:  # of a very long collection no image stands by itself
+        return []
     images = quality["image"] if "image" in quality else np.empty(0)
     at = int(np.searchsorted(images, image))
     if at >= len(images) or images[at] != image:

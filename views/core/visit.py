@@ -193,6 +193,7 @@ class VisitView:
         links = []
         if answer.techniques.get("mx"):
             to = desk.link(places.results(place.proposal or "", place.visit))
+            links.append(("Timeline and all events", desk.link(places.events(place.proposal or "", place.visit or 0))))
             links.append(("Results: compare, plot, choose the best", to))
         if answer.techniques.get("ssx"):
             to = desk.link(places.runs(place.proposal or "", place.visit or 0))

@@ -28,7 +28,7 @@ Action = Callable[..., Awaitable[None] | None]
 
 _SCRIPTS = Path(__file__).parent / "js"
 # In the order in which they are adopted: the general one first.
-_SHEETS = ("style.css", "list.css", "run.css", "file.css")
+_SHEETS = ("style.css", "list.css", "run.css", "file.css", "events.css")
 _ASSETS = (*sorted(_SCRIPTS.glob("*.js")), *(Path(__file__).parent / name for name in _SHEETS))
 _LONGEST_MESSAGE = 64_000
 

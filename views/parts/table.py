@@ -12,7 +12,7 @@ from views.parts.part import Action, Part, short, to_json
 Key = int | str
 Row = Mapping[str, Any]
 
-KINDS = ("text", "number", "time", "thumb", "badge", "link", "cell")
+KINDS = ("text", "number", "time", "thumb", "badge", "link", "cell", "act")
 FILTERS = ("text", "number", "choice", "none")
 LAYOUTS = ("table", "cards")
 MOST_ROWS = 200
@@ -26,7 +26,8 @@ class Column:
 
     Values by ``kind``: text str; number int or float, drawn with ``digits`` decimals; time
     datetime; thumb an address or ``{src, alt, missing, link}``; badge ``{text, tone, title}``, a
-    text or a list of them; link ``{text, link}``; cell six numbers. None is drawn as a dash.
+    text or a list of them; link ``{text, link}``; cell six numbers; act ``{act, text, title, pressed}``, a button.
+    None is drawn as a dash, of an act as nothing.
     ``title`` explains the column, ``fixed`` keeps it in sight on the left.
     """
 
@@ -89,8 +90,9 @@ class Table(Part):
     """A list of any length as table or cards, drawn from the pages asked for.
 
     Calls, all with a stranger's input: ``on_want(Want)``, to be answered with ``send_rows`` or
-    ``fail``; ``on_open(key)``; ``on_select(keys)``; ``on_state(TableState)``. ``key`` names the
-    row's identity; a row's ``_link`` is its address. ``noun`` is one and many of what is listed.
+    ``fail``; ``on_open(key)``; ``on_select(keys)``; ``on_state(TableState)``; ``on_act(key, act)`` for a
+    button in a cell. ``key`` names the row's identity; a row's ``_link`` is its address, one with ``_child`` hangs
+    below another. ``noun`` is one and many of what is listed.
     ``height`` in pixels, or 0 for the rest of the window. ``tools`` false leaves out search, filters and chooser.
     ``away``: address of the files that the list may be taken away as, without ending and query; see ``take_away``.
     """
@@ -102,6 +104,7 @@ class Table(Part):
         on_open: Action | None = None,
         on_select: Action | None = None,
         on_state: Action | None = None,
+        on_act: Action | None = None,
         *,
         key: str = "id",
         cards: CardLayout | None = None,
@@ -118,7 +121,7 @@ class Table(Part):
         super().__init__(**params)
         self._columns = {column.key: column for column in columns}
         self._on_want, self._on_open = on_want, on_open
-        self._on_select, self._on_state = on_select, on_state
+        self._on_select, self._on_state, self._on_act = on_select, on_state, on_act
         self._cards = cards
         self._given = {
             "key": key,
@@ -175,6 +178,10 @@ class Table(Part):
         """The rows cannot be read: say so in their place, with a button to try again."""
         self._send("fail", text=words, reference=reference)
 
+    def choose(self, keys: Sequence[Key]) -> None:
+        """Select these rows, and bring the first of them into sight; those not loaded are ignored."""
+        self._send("choose", keys=keys)
+
     def waiting(self) -> None:
         """Rows are on their way although none were asked for: a moving line says so."""
         self._send("waiting")
@@ -224,6 +231,8 @@ class Table(Part):
                 self._call(self._on_state, state)
         elif kind == "open" and (key := _key(data.get("key"))) is not None:
             self._call(self._on_open, key)
+        elif kind == "act" and (key := _key(data.get("key"))) is not None and (act := short(data.get("act"), 40)):
+            self._call(self._on_act, key, act)
         elif kind == "select" and isinstance(data.get("keys"), list):
             keys = (_key(key) for key in data["keys"][:_MOST_KEYS])
             self._call(self._on_select, [key for key in keys if key is not None])

@@ -3,7 +3,7 @@
 const styles = new CSSStyleSheet()
 const query = new URL(import.meta.url).search
 const sheet = async (name) => (await fetch(new URL(`../../_css/${name}.css${query}`, import.meta.url))).text()
-styles.replaceSync((await Promise.all(["style", "list", "run", "file"].map(sheet))).join("\n"))
+styles.replaceSync((await Promise.all(["style", "list", "run", "file", "events"].map(sheet))).join("\n"))
 document.adoptedStyleSheets = [...document.adoptedStyleSheets, styles]
 
 /** Make `tag.class.class` with properties and children; strings become text. `on*` are listeners, null is left out. */

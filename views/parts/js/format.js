@@ -41,6 +41,7 @@ export function words(value, column) {
     case "number": return number(value, column.digits)
     case "cell": return Array.isArray(value) ? value.map((v, i) => (i < 3 ? number(v, 2) : angle(v))).join(" ") : MISSING
     case "badge": return (Array.isArray(value) ? value : [value]).map((b) => b?.text ?? b).join(", ") || MISSING
+    case "act": return value.text ?? ""
     case "thumb": return value.alt ?? value.missing ?? ""
     case "link": return missing(value.text ?? value) ? MISSING : String(value.text ?? value)
     default: return String(value)
@@ -50,7 +51,7 @@ export function words(value, column) {
 /** A value as nodes for a cell or a card. */
 export function shown(value, column) {
   if (column.kind === "thumb") return picture(typeof value === "string" ? {src: value} : value ?? {missing: ""}, {class: "thumb"})
-  if (missing(value)) return h("span.none", {}, MISSING)
+  if (missing(value)) return column.kind === "act" ? "" : h("span.none", {}, MISSING)
   if (column.kind === "badge") {
     const all = (Array.isArray(value) ? value : [value]).filter((b) => !missing(b?.text ?? b))
     return all.length ? all.map(badge) : h("span.none", {}, MISSING)
@@ -61,6 +62,7 @@ export function shown(value, column) {
     return clock ? [h("span.day", {}, `${day} `), clock.slice(0, 5)] : day
   }
   if (column.kind === "cell" && Array.isArray(value)) return [value.slice(0, 3).map((v) => number(v, 2)).join(" "), h("span.day", {}, `  ${value.slice(3).map(angle).join(" ")}`)]
+  if (column.kind === "act") return h("button.t-act", {type: "button", "data-act": value.act, title: value.title, "aria-label": value.title, "aria-pressed": value.pressed == null ? null : String(value.pressed)}, value.text)
   const text = words(value, column)
   return text === MISSING ? h("span.none", {}, text) : text
 }

@@ -29,7 +29,7 @@ export function selection({rows, scroller, grid, reveal, redraw, tell, copied, o
   scroller.addEventListener("mousedown", (event) => { if (event.shiftKey && keyOf(event) !== undefined) event.preventDefault() })
   scroller.addEventListener("click", (event) => {
     const key = keyOf(event)
-    if (key === undefined || event.target.closest("a")) return
+    if (key === undefined || event.target.closest("a, [data-act]")) return
     if (event.shiftKey && place(anchor) !== undefined) span(place(anchor), place(key))
     else if (event.ctrlKey || event.metaKey) toggle(key)
     else only(key)
@@ -40,7 +40,7 @@ export function selection({rows, scroller, grid, reveal, redraw, tell, copied, o
   })
   scroller.addEventListener("dblclick", (event) => {
     const key = keyOf(event)
-    if (key !== undefined && !event.target.closest("a")) open(key)
+    if (key !== undefined && !event.target.closest("a, [data-act]")) open(key)
   })
 
   function move(index, extend) {
@@ -109,6 +109,14 @@ export function selection({rows, scroller, grid, reveal, redraw, tell, copied, o
     has: (key) => picked.has(key),
     get size() { return picked.size },
     get active() { return active },
+    /** Select from outside: what the server says is not told back to it. */
+    take(keys) {
+      picked.clear()
+      for (const key of keys) if (place(key) !== undefined) picked.add(key)
+      active = anchor = keys.find((key) => picked.has(key)) ?? null
+      if (active !== null) reveal(place(active))
+      redraw()
+    },
     clear() {
       if (picked.size) report()
       picked.clear()

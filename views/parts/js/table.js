@@ -161,6 +161,7 @@ export function render(given) {
       pin(cell, column, i)
       return cell
     }))
+    if (row?._child) element.classList.add("t-child")
     if (row) bind(element, row[content.key])
     return element
   }
@@ -266,6 +267,8 @@ export function render(given) {
       case "remove":
         if (rows.remove(message.keys)) { chosen.drop(message.keys); paint() }
         return tally()
+      case "choose":
+        return chosen.take(message.keys)
       case "fail":
         asked.clear()
         stale = false
@@ -379,6 +382,11 @@ export function render(given) {
   finder.addEventListener("input", later(() => change({search: finder.value.trim()}), 250))
   finder.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") { event.preventDefault(); scroller.focus() }
+  })
+  scroller.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-act]")
+    const key = button?.closest(".t-row, .t-card")?.lensKey
+    if (key !== undefined) tell({type: "act", key, act: button.dataset.act})
   })
   const resized = new ResizeObserver(framed(fit))
   resized.observe(el)
