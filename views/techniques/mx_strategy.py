@@ -9,6 +9,7 @@ from data.core import collection as collections
 from data.reader import Reader
 from data.techniques.mx.strategies import as_text, screenings, warnings
 from views import place as places
+from views.core.tabs import tabs_of
 from views.desk import Desk
 from views.parts import blocks as b
 from views.parts import matrix as m
@@ -115,17 +116,12 @@ class StrategyView:
         key = row["id"]
         desk.pulse.watch(row["visit_id"])
         self._crumbs(row)
-        tabs = [
-            b.tab("collection", "Collection", desk.link(places.collection(key))),
-            b.tab("processing", "Processing", desk.link(places.processing(key))),
-            b.tab("strategy", "Strategy", desk.link(places.strategy(key)), len(answer.screenings), True),
-        ]
         detail = f"{row.get('beamline') or ''} · {when(row.get('start'))}"
         title = row.get("prefix") or f"Collection {key}"
         self._head.set(
             [
                 b.heading(f"{title} · strategy", 1, detail),
-                b.tabs(tabs, "Views of the collection"),
+                *tabs_of(desk, row, "strategy", {"strategy": len(answer.screenings)}),
                 *disagreement(answer.screenings),
             ]
         )
