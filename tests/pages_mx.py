@@ -7,7 +7,7 @@ from ispyb import at
 
 from data.lists import Asked
 from data.reader import Reader
-from data.techniques.mx import events, quality
+from data.techniques.mx import events, grids, quality, scans, strategies
 from data.techniques.mx.timeline import timeline
 
 ALL = Asked()
@@ -25,6 +25,10 @@ PAGES: dict[str, Callable[[Reader], Any]] = {
     "mx.events only": lambda r: events.events(r, 11, ALL, 10, only={"g": (101, 401), "r": (1, 5)}),
     "mx.event rows": lambda r: events.rows(r, 11, [("g", 101), ("g", 401), ("r", 1), ("r", 5), ("e", 1), ("x", 2)]),
     "mx.event counts": lambda r: events.counts(r, 11),
+    "mx.screenings": lambda r: strategies.screenings(r, 1002),
+    "mx.energy_scan": lambda r: scans.energy_scan(r, 1),
+    "mx.spectrum_of": lambda r: scans.spectrum_of(r, 1),
+    "mx.grid_scan": lambda r: grids.grid_scan(r, 1001),
     "mx.timeline": lambda r: timeline(r, 11, ALL),
     "mx.timeline by sample": lambda r: timeline(r, 11, Asked(search="s"), "sample"),
     "mx.quality": lambda r: _quality(r, 1001),

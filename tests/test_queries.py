@@ -15,7 +15,6 @@ from data.errors import NotFound
 from data.lists import Asked
 from data.reader import Reader
 from data.techniques.em import queries as em
-from data.techniques.mx import grids, scans, strategies
 from data.techniques.mx import queries as mx
 from data.techniques.ssx import about as serial
 from data.techniques.ssx import queries as ssx
@@ -80,10 +79,6 @@ PAGES: dict[str, Page] = (
         "mx.newer": lambda r: mx.newer(r, 11, 1002),
         "mx.changed": lambda r: mx.changed(r, 11, [1001, 1002, 4001]),
         "mx.fits": lambda r: mx.fits(r, 11, Asked(search="s"), [1001, 1002, 4001]),
-        "mx.screenings": lambda r: strategies.screenings(r, 1002),
-        "mx.energy_scan": lambda r: scans.energy_scan(r, 1),
-        "mx.spectrum_of": lambda r: scans.spectrum_of(r, 1),
-        "mx.grid_scan": lambda r: grids.grid_scan(r, 1001),
         "ssx.about": lambda r: serial.about(r, 3001),
         "ssx.collections": lambda r: ssx.collections(r, 31, ALL, 0, 10),
         "ssx.count": lambda r: ssx.count(r, 31),

@@ -25,7 +25,7 @@ class QualityBoard(Part):
         self._look: dict[str, Any] = {"panels": [], "angle": False}
         self._words = "Loading…"
 
-    def show(
+    def draw(
         self,
         segments: Sequence[Mapping[str, Any]],
         length: int,

@@ -30,7 +30,7 @@ class TimelinePlot(Part):
         self._listed: bool = False
         self._words = "Loading…"
 
-    def show(
+    def draw(
         self,
         lanes: Sequence[Mapping[str, str]],
         bars: Mapping[str, Sequence[Any]],

@@ -73,7 +73,7 @@ class EventLine:
             order = [kind for kind in KINDS if kind in held]
             labels = [KINDS[kind] for kind in order]
         at = {lane: place for place, lane in enumerate(order)}
-        bars = {
+        bars: dict[str, list[Any]] = {
             "stream": [bar.stream for bar in found.bars],
             "number": [bar.number for bar in found.bars],
             "key": [bar.key for bar in found.bars],
@@ -86,7 +86,7 @@ class EventLine:
         }
         span, whole = (found.low, found.high), (found.first, found.last)
         lanes = [{"label": label} for label in labels]
-        self.plot.show(lanes, bars, span, whole, self._desk.now(), force=self._force)
+        self.plot.draw(lanes, bars, span, whole, self._desk.now(), force=self._force)
         self._force = False
 
     def _fail(self, problem: Problem) -> None:

@@ -1,11 +1,13 @@
 """What the link of the events of a visit says, whatever somebody typed there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from data.techniques.mx.events import KINDS
 from data.techniques.mx.timeline import Lanes
+from views.parts import choices as c
+from views.parts.blocks import Block
 from views.place import ListPlace, Place
 
 FORM: Final = "%Y-%m-%dT%H:%M:%S"
@@ -40,6 +42,22 @@ def kinds(listing: ListPlace) -> set[str]:
     """The kinds that the list is narrowed to; none for all."""
     given = {word.strip() for word in dict(listing.filters).get("kind", "").lower().split("|")}
     return {key for key, label in KINDS.items() if {key, label.lower()} & given}
+
+
+def fields(place: Place, counts: Mapping[str, int], stars: int) -> list[Block]:
+    """What to choose from, as the link has it: kinds that the visit holds, favourites, lanes."""
+    chosen = kinds(place.listing)
+    ticks = [
+        c.tick(f"kind_{key}", f"{label} ({counts.get(key, 0):,})".replace(",", "\u202f"), key in chosen)
+        for key, label in KINDS.items()
+        if counts.get(key) or key in chosen
+    ]
+    starred = place.seen("star") == "yes"
+    return [
+        *ticks,
+        c.tick("star", f"★ Favourites ({stars})", starred, "Only what you marked with a star"),
+        c.select("lanes", "Lanes", [("kind", "Kind"), ("sample", "Sample")], lanes(place)),
+    ]
 
 
 def opened(place: Place) -> frozenset[int]:

@@ -23,7 +23,7 @@ COLUMNS = (
     _column("open", "Group", kind="act", width=66, title="Collections of the group"),
     _column("start", "Time", kind="time", filter="text", width=142, title="Start"),
     _column("duration", "Duration", kind="text", width=88, align="right", title="From start to end"),
-    _column("kind", "Kind", kind="badge", filter="choice", choices=tuple(KINDS.values()), width=120),
+    _column("kind", "Kind", kind="badge", filter="text", width=120),
     _column("what", "What", kind="link", filter="text", width=190, title="Prefix, element, or what the robot did"),
     _column("sample", "Sample", filter="text", width=130),
     _column("protein", "Protein", width=90, title="Acronym"),
@@ -69,7 +69,7 @@ def draw(desk: Desk, row: Row, starred: bool, opened: bool) -> Row:
                  "title": f"{row['count']} collections"} if several else None,
         "start": row.get("start"),
         "duration": lasting(row.get("start"), row.get("end")),
-        "kind": b.badge(KINDS.get(row["kind"], row["kind"]), _TONES.get(row["kind"], "warn"), row.get("type")),
+        "kind": b.badge(KINDS.get(row["kind"], "Event"), _TONES.get(row["kind"], "warn"), row.get("type")),
         "what": {"text": what, "link": link} if what else None,
         "sample": row.get("sample"),
         "protein": row.get("protein"),
@@ -139,4 +139,4 @@ def _status(row: Row, one: Row | None) -> b.Block | None:
         return status_badge(row["status"], words) if row.get("status") else None
     if row["stream"] != "r" or not row.get("status"):
         return None
-    return b.badge(row["status"].capitalize(), _ROBOT.get(row["status"].lower(), "bad"), row.get("comments"))
+    return b.badge(str(row["status"]).capitalize(), _ROBOT.get(row["status"].lower(), "bad"), row.get("comments"))

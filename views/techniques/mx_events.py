@@ -1,5 +1,6 @@
 """The events of a visit: a timeline, and below it everything that happened in one list, newest first."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -10,11 +11,9 @@ from data.core import visits
 from data.lists import Asked
 from data.reader import Reader
 from data.techniques.mx import events as mx
-from data.techniques.mx.timeline import Lanes
 from views import place as places
 from views.desk import Desk
 from views.parts import blocks as b
-from views.parts import choices as c
 from views.parts.blocks import Blocks
 from views.parts.choices import Choices
 from views.parts.table import Table, TableState, Want
@@ -33,7 +32,6 @@ from views.view import Span
 
 Row = dict[str, Any]
 _PAGE: Final = 50
-_LANES: Final[tuple[tuple[Lanes, str], ...]] = (("kind", "Kind"), ("sample", "Sample"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +128,11 @@ class EventsView:
 
         return ask
 
+    def _visible(self) -> Callable[[Reader], Row]:
+        """Raises NotFound where the visit may not be seen any more."""
+        proposal, number = self._place.proposal or "", self._place.visit or 0
+        return lambda reader: visits.visit(reader, proposal, number)
+
     def _begin(self, head: _Head) -> None:
         self._head, self._stars = head, head.stars
         self._desk.pulse.watch(head.visit["id"])
@@ -167,23 +170,10 @@ class EventsView:
         found = head.visit
         detail = f"{found.get('beamline') or ''} · {when(found.get('start'))} – {when(found.get('end'))}"
         self._top.set([b.heading(f"{self._name} · events", 1, detail)])
-        listing = self._place.listing
-        kinds = link.kinds(listing)
-        fields = [
-            c.tick(f"kind_{key}", f"{label} ({head.counts.get(key, 0):,})".replace(",", "\u202f"), key in kinds)
-            for key, label in mx.KINDS.items()
-            if head.counts.get(key) or key in kinds
-        ]
-        fields.append(c.tick("star", f"★ Favourites ({len(self._stars)})", self._place.seen("star") == "yes",
-                             "Only what you marked with a star"))  # fmt: skip
-        fields.append(c.select("lanes", "Lanes", list(_LANES), link.lanes(self._place)))
-        self._fields.set(fields)
-        self._plot.listed("start" in dict(listing.filters))
+        self._fields.set(link.fields(self._place, head.counts, len(self._stars)))
+        self._plot.listed("start" in dict(self._place.listing.filters))
 
     # -- what the link says
-
-    def _only(self) -> dict[str, list[int]] | None:
-        return link.only(self._place, self._stars)
 
     def _seeing(self, **changed: str | None) -> None:
         """Change what the page keeps of its own in the link; the history does not grow."""
@@ -266,9 +256,10 @@ class EventsView:
             self._seeing(open=".".join(map(str, sorted(now))) or None)
         elif act == "star":
             office, visit, marked = self._desk.office, head.visit["id"], key not in self._stars
+            visible = self._visible()
 
             def mark(reader: Reader) -> frozenset[str]:
-                visits.check(reader, visit)
+                visible(reader)
                 office.star(visit, str(key), marked)
                 return frozenset(office.stars(visit))
 
@@ -280,8 +271,11 @@ class EventsView:
         self._draw_head()
 
     def _not_starred(self, problem: Problem) -> None:
-        self._table.update_rows([self._row(row) for row in self._items])
-        self._top.set([b.problem(problem.title, problem.text, problem.reference)])
+        if problem.gone:
+            self._fail(problem)
+            return
+        said = b.problem(problem.title, problem.text, problem.reference)
+        self._top.set([b.heading(f"{self._name} · events", 1), said])
 
     # -- the list
 
@@ -313,8 +307,7 @@ class EventsView:
                 self._asked = question
                 self._ask_line()
         self._wants.append(want)
-        visit = head.visit["id"]
-        self._still.then(lambda reader: visits.check(reader, visit), self._serve)
+        self._still.then(self._visible(), self._serve)
 
     def _serve(self) -> None:
         """Answer what is at hand; read on for the rest."""
@@ -330,7 +323,8 @@ class EventsView:
         head = self._head
         if not waiting or head is None or self._more.waiting:
             return
-        visit, question, end, only, mine = head.visit["id"], self._asked, self._end, self._only(), self._list
+        visit, question, end, mine = head.visit["id"], self._asked, self._end, self._list
+        only = link.only(self._place, self._stars)
         missing = max(want.offset + want.limit for want in waiting) - len(self._flat)
         shared, version = self._desk.shared, self._desk.pulse.version()
         first = not self._items
@@ -378,7 +372,7 @@ class EventsView:
         if head is None:
             return
         low, high = link.span(self._place)
-        only = self._only()
+        only = link.only(self._place, self._stars)
         chosen = None if only is None else tuple((key, tuple(numbers)) for key, numbers in sorted(only.items()))
         about = (head.visit.get("start"), head.visit.get("end"))
         question = Question(head.visit["id"], self._asked, link.lanes(self._place), low, high, about, chosen)
@@ -394,7 +388,12 @@ class EventsView:
         version, changed = pulse.version(), pulse.changed(self._seen)
         self._seen, self._heard = version, pulse.begun()
         heard = self._heard
-        visit, question, only, shared = head.visit["id"], self._asked, self._only(), self._desk.shared
+        visit, question, only, shared = (
+            head.visit["id"],
+            self._asked,
+            link.only(self._place, self._stars),
+            self._desk.shared,
+        )
         deeper = tuple(
             row["number"]
             for row in self._items[_PAGE:]
@@ -427,7 +426,8 @@ class EventsView:
         on_top = news.first.rows[: len(fresh)]
         changed = [row for row in (*news.first.rows, *news.changed) if row["key"] in known]
         differing = [row for row in changed if self._items[known[row["key"]]] != row]
-        if fresh != on_top or any(self._is_open(row) for row in differing):
+        opened = [row for row in differing if row["stream"] == "g" and row["number"] in self._open]
+        if fresh != on_top or opened:
             # Their place is between others, or what hangs below a row changed.
             self._list += 1
             self._items, self._end, self._done = list(news.first.rows), news.first.place, news.first.done
@@ -443,6 +443,3 @@ class EventsView:
             self._table.update_rows([self._row(row) for row in differing])
         if fresh:
             self._table.insert_rows([self._row(row) for row in fresh])
-
-    def _is_open(self, row: Row) -> bool:
-        return row["stream"] == "g" and row["number"] in self._open

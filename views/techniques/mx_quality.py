@@ -137,7 +137,7 @@ class QualityView:
                  "start": one.axis_start, "step": one.axis_range}
                 for one in found.segments
             ]  # fmt: skip
-            self._board.show(segments, found.length, answer.span, answer.series.width, _columns(answer.series),
+            self._board.draw(segments, found.length, answer.span, answer.series.width, _columns(answer.series),
                              force=answer.force)  # fmt: skip
         self._arrange(True)
 

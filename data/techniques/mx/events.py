@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, case, exists, func, literal, or_, select, union_all
 
 from data.core.status import status_of_collection
-from data.lists import Asked, Kind, contains, times
+from data.lists import Asked, contains, times
 from data.reader import Reader
 from data.schema import (
     Collection,
@@ -43,11 +43,6 @@ KINDS: Final = {
     "robot": "Robot",
 }
 """Kinds of event and what they are called. The first three are groups of collections, by their type of experiment."""
-
-FILTERS: Final[dict[str, Kind]] = {
-    "kind": "choice", "start": "time", "sample": "text", "what": "text", "comments": "text",
-}  # fmt: skip
-"""What the list can be filtered by, and how each is put (see ``data.lists``)."""
 
 _GRID = ("mesh", "mesh3d", "linescan", "xrf map", "grid")
 _SCREENING = ("characterization", "screening")
@@ -158,8 +153,8 @@ def narrowed(stream: Stream, asked: Asked, only: Only | None) -> list[Any] | Non
     given = dict(asked.filters)
     found: list[Any] = []
     if given.get("kind"):
-        kinds = {word.strip().lower() for word in given["kind"].split("|")}
-        wanted = [key for key in stream.kinds if {key, KINDS[key].lower()} & kinds]
+        words = [word.strip().lower() for word in given["kind"].split("|")]
+        wanted = [key for key in stream.kinds if any(word and word in f"{key} {KINDS[key].lower()}" for word in words)]
         if not wanted:
             return None
         if len(wanted) < len(stream.kinds):
