@@ -182,7 +182,7 @@ def visible(tiny: Facility, scope: Scope) -> dict[type[s.Table], list[dict[str, 
     of(s.Visit, "visit_id", visits)
     of(s.ProposalHasPerson, "proposal_id", proposals)
     of(s.VisitHasPerson, "visit_id", visits)
-    for mapped in (s.VisitType, s.RobotAction):
+    for mapped in (s.VisitType, s.RobotAction, s.EnergyScan, s.Fluorescence):
         of(mapped, "visit_id", visits)
     shipments = of(s.Shipment, "proposal_id", proposals)
     of(s.ShipmentHasVisit, "shipment_id", shipments)
@@ -201,8 +201,6 @@ def visible(tiny: Facility, scope: Scope) -> dict[type[s.Table], list[dict[str, 
     outputs = of(s.ScreeningOutput, "screening_id", {r["id"] for r in seen[s.Screening]})
     of(s.ScreeningLattice, "output_id", outputs)
     of(s.SubWedge, "wedge_id", of(s.Wedge, "strategy_id", of(s.Strategy, "output_id", outputs)))
-    of(s.EnergyScan, "visit_id", visits)
-    of(s.Fluorescence, "visit_id", visits)
     of(s.Event, "chain_id", of(s.EventChain, "collection_id", collections))
     of(s.CTF, "motion_id", of(s.MotionCorrection, "movie_id", of(s.Movie, "collection_id", collections)))
     integrations = of(s.Integration, "collection_id", collections)
