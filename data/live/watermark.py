@@ -144,8 +144,8 @@ def parameters(visits: Iterable[int], closely: Sequence[int], seen: Seen) -> dic
     }
 
 
-def _watched() -> ColumnElement[bool]:
-    return Group.visit_id.in_(bindparam("visits", expanding=True))
+def _watched(visit: Any = Group.visit_id) -> ColumnElement[bool]:
+    return visit.in_(bindparam("visits", expanding=True))
 
 
 def _since(kind: str) -> Any:
@@ -235,7 +235,7 @@ def _arrivals() -> list[_Row]:
         key = _MEANS[kind]
         visit = key.class_.visit_id
         query = _row(f"new {kind}", visit, key, literal(_NO_COLLECTION)).select_from(key.class_)
-        return (key,), query.where(key > _since(seen, kind), visit.in_(visits))
+        return (key,), query.where(key > _since(kind), _watched(visit))
 
     def collection(link: Any) -> tuple[Any, ColumnElement[bool]]:
         return Collection, Collection.collection_id == link
