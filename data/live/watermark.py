@@ -144,7 +144,7 @@ def parameters(visits: Iterable[int], closely: Sequence[int], seen: Seen) -> dic
     }
 
 
-def _watched(visit: Any = Group.visit_id) -> ColumnElement[bool]:
+def _watched(visit: Any = Group.visit_id) -> Any:
     return visit.in_(bindparam("visits", expanding=True))
 
 
