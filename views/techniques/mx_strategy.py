@@ -113,11 +113,10 @@ class StrategyView:
     def _tell(self, answer: _Answer) -> None:
         self._answer = answer
         row, desk = answer.collection, self._desk
-        key = row["id"]
         desk.pulse.watch(row["visit_id"])
         self._crumbs(row)
         detail = f"{row.get('beamline') or ''} · {when(row.get('start'))}"
-        title = row.get("prefix") or f"Collection {key}"
+        title = row.get("prefix") or f"Collection {row['id']}"
         self._head.set(
             [
                 b.heading(f"{title} · strategy", 1, detail),
