@@ -29,7 +29,7 @@ def test_a_cell_of_the_map_opens_its_image_and_the_indicator_is_in_the_link(site
     canvas = grid(page)
     expect(page.get_by_text("10 of 12 cells have numbers; the others are framed.")).to_be_visible()
     expect(page.get_by_text("every other one backwards")).to_be_visible()
-    page.get_by_label("Map").select_option("bragg")
+    page.locator("select[data-key=grid]").select_option("bragg")
     expect(page).to_have_url(re.compile(r"v\.grid=bragg"))
     box = canvas.bounding_box()
     assert box is not None
@@ -48,7 +48,7 @@ def test_a_cell_of_the_map_opens_its_image_and_the_indicator_is_in_the_link(site
     expect(page).to_have_url(re.compile(r"image=6\b"))
     page.reload()
     grid(page)
-    expect(page.get_by_label("Map")).to_have_value("bragg")
+    expect(page.locator("select[data-key=grid]")).to_have_value("bragg")
 
 
 def test_the_grid_at_right_angles_and_the_crystals_stand_below(site: Site, opened: Open) -> None:
