@@ -142,6 +142,7 @@ def test_each_strategy_is_a_group_of_rows_and_a_failure_says_so() -> None:
     groups = _groups(0, found)
     assert [len(group["lines"]) for group in groups] == [1]
     found["outputs"][0].update(strategies=[], said="Indexing failed.")
-    assert _groups(0, found)[0]["lines"][0][0]["text"] == "Indexing failed."
+    none = _groups(0, found)[0]["lines"][0][0]
+    assert (none["text"], none["title"]) == ("None", "Indexing failed.")
     found["outputs"].clear()
-    assert _groups(0, found)[0]["lines"][0][0]["text"] == "No strategy"
+    assert _groups(0, found)[0]["lines"][0][0]["title"] == "The program left no result"

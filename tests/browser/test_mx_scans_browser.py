@@ -74,7 +74,7 @@ def test_strategies_stand_side_by_side_with_what_to_look_at(site: Site, opened: 
     expect(page).to_have_url(re.compile("tab=strategy"))
     table = page.get_by_role("region", name="Strategies of all programs")
     expect(table).to_contain_text("10.0 – 55.0")
-    expect(table).to_contain_text("Indexing failed.")
+    expect(table).to_contain_text("None")
     expect(page.get_by_text("The program says: “Indexing failed.”.")).to_be_visible()
     expect(page.get_by_role("button", name="Copy").first).to_be_visible()
 

@@ -172,8 +172,9 @@ def _groups(n: int, screening: Row) -> list[Block]:
             key = f"{screening['id']}.{output['id'] if output else 0}.{strategy['id'] if strategy else 0}"
             lines = _lines(strategy) if strategy else []
             if not lines:
-                said = (output["said"] if output else None) or "No strategy"
-                lines = [[m.cell(said[:120], "quiet", align="left"), *(m.cell("") for _ in range(_COLUMNS - 1))]]
+                said = (output["said"] if output else None) or "The program left no result"
+                none = m.cell("None", "quiet", said[:300], align="left")
+                lines = [[none, *(m.cell("") for _ in range(_COLUMNS - 1))]]
             groups.append(m.group(key, first, lines))
     return groups
 
@@ -231,7 +232,8 @@ def _first(*values: float | None) -> float | None:
 
 def _card(screening: Row, edge: float | None) -> Block:
     """What a program said, its warnings, and its numbers to be copied."""
-    blocks: list[Block] = [b.note("warn", words) for words in warnings(screening, edge)]
+    found = warnings(screening, edge)
+    blocks: list[Block] = [b.note("warn", words) for words in found]
     for output in screening["outputs"]:
         facts = [
             b.fact("Spots found", number(output["spots_found"], 0)),
@@ -244,7 +246,7 @@ def _card(screening: Row, edge: float | None) -> Block:
         shown = [fact for fact in facts if fact["value"] != MISSING]
         if shown:
             blocks.append(b.facts(None, shown, 2))
-        if output["said"]:
+        if output["said"] and not any(words.startswith("The program says") for words in found):
             blocks.append(b.text(output["said"], quiet=True))
         for strategy in output["strategies"]:
             text = as_text(strategy)
