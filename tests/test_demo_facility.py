@@ -55,7 +55,7 @@ def test_frames_appear_when_asked_for(plan: Plan, shelf: Shelf, beamline: str) -
 
 def test_pictures_appear_when_asked_for(plan: Plan, shelf: Shelf) -> None:
     kinds = {what["kind"]: path for path, what in plan.pictures.items()}
-    assert set(kinds) == {"snapshot", "micrograph", "power-spectrum", "drift", "curves"}
+    assert set(kinds) >= {"snapshot", "micrograph", "power-spectrum", "drift", "curves", "log", "report"}
     for path in kinds.values():
         assert files_of(shelf).find(path).state is State.PRESENT
 
