@@ -14,7 +14,7 @@ class Late(Exception):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"The file server did not give this within {seconds:g} s: it is slow or busy. It goes on; ask again."
+            f"The file server did not give this within {seconds:g} s: it is slow or busy, and still at work."
         )
 
 

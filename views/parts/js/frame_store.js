@@ -40,7 +40,7 @@ export async function ask(address, signal, options = {}, progress = undefined, t
   const pause = Number(answer.headers.get("Retry-After"))
   if (answer.status === 503 && pause > 0 && tries > 1 && !options.method) {
     const late = await refusal(answer)
-    progress?.({title: late.title, text: late.message})
+    progress?.({title: late.title, text: `${late.message} Asking again…`})
     await waited(pause * 1e3, signal)
     return ask(address, signal, options, progress, tries - 1)
   }
