@@ -98,7 +98,9 @@ class Heard:
     def _said(self, message: ConsoleMessage) -> None:
         self.console.append(f"{message.type}: {message.text}")
         # A picture that is not on disk is an answer, of which the browser itself makes an error.
-        if message.type in ("error", "warning") and "status of 404" not in message.text:
+        # So is a frame that a busy machine did not have in time: it is asked for again.
+        late = "status of 503" in message.text and "/frame/" in message.location.get("url", "")
+        if message.type in ("error", "warning") and "status of 404" not in message.text and not late:
             self.wrong.append(f"console: {message.text}")
 
     def _asked(self, request: Request) -> None:
@@ -176,7 +178,8 @@ def viewer(chrome: Browser, gallery: str) -> Iterator[Callable[..., Page]]:
     yield open_
     for context in contexts:
         context.close()
-    assert [fault for fault in wrong if "status of 404" not in fault] == []
+    told = ("status of 404", "status of 503")  # what a test had answered so; the browser itself writes it down
+    assert [fault for fault in wrong if not any(status in fault for status in told)] == []
 
 
 def signed_in(chrome: Browser, site: Site, person: str) -> Any:
