@@ -12,8 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -146,21 +144,6 @@ class Site:
                 self.process.wait()
 
     # -- what happens at the beamline meanwhile
-
-    @contextmanager
-    def simulated(self, *options: str) -> Iterator["subprocess.Popen[str]"]:
-        """`ispyb-lens simulate mx` at work on this site, killed at the end; what it prints is its standard output."""
-        config = str(self.folder / "lens.toml")
-        with subprocess.Popen(
-            [sys.executable, "-m", "app", "simulate", "--config", config, "mx", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        ) as process:
-            yield process
-            process.kill()
 
     def _url(self) -> URL:
         return self.url or URL.create("sqlite", database=str(self.database))

@@ -1,6 +1,5 @@
 """What happens at the beamline while somebody looks."""
 
-import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -9,7 +8,6 @@ import pytest
 from browser.conftest import served
 from browser.site import LATE, NEWEST, Site
 from playwright.sync_api import Locator, Page, Route, expect
-from sqlalchemy import create_engine, text
 
 from data import schema as s
 
@@ -188,35 +186,3 @@ def test_many_browsers_of_one_visit_all_see_what_comes(site: Site, opened: Open)
     site.collect(number)
     for page in pages:
         expect(row(page, number)).to_be_visible(timeout=10_000)
-
-
-def test_the_viewer_follows_the_newest_image_of_a_running_collection(site: Site, opened: Open) -> None:
-    before = _latest(site)
-    with site.simulated("--visit", "mx415-3", "--images", "400", "--rate", "10", "--dir", str(site.folder)) as beamline:
-        assert beamline.stdout is not None
-        assert "mx415-3" in beamline.stdout.readline()
-        page = opened(site, f"?collection={_latest(site, before)}&tab=image")
-        number = page.get_by_label("Number of the image")
-        expect(number).to_have_value("1")
-        page.get_by_label("Follow the newest").check()
-        passed = "([box, least]) => Number(box.value) > least"
-        page.wait_for_function(passed, arg=[number.element_handle(), 5], timeout=20_000)
-        first = int(number.input_value())
-        page.wait_for_function(passed, arg=[number.element_handle(), first + 10], timeout=20_000)
-        assert beamline.poll() is None, "the collection still runs"
-        page.get_by_role("button", name="Previous image").click()
-        expect(page.get_by_label("Follow the newest")).not_to_be_checked()
-        left = int(number.input_value())
-        page.wait_for_timeout(2000)
-        assert int(number.input_value()) == left, "whoever steps is left where they are"
-
-
-def _latest(site: Site, above: int = 0) -> int:
-    """The collection with the highest number, once it is above one."""
-    query = text("SELECT MAX(dataCollectionId) FROM DataCollection")
-    with create_engine(f"sqlite:///{site.database}").connect() as connection:
-        for _ in range(150):
-            if (found := int(connection.execute(query).scalar() or 0)) > above:
-                return found
-            time.sleep(0.1)
-    raise AssertionError("no collection was begun")
