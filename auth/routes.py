@@ -25,7 +25,25 @@ _ADDRESS_FREE = 20
 log = logging.getLogger(__name__)
 
 
-class AuthedHandler(RequestHandler):
+class Discreet(RequestHandler):
+    """What is logged of a request: never its query, which may hold a code or a token, and never its headers."""
+
+    def _request_summary(self) -> str:
+        """What Tornado writes into the log of requests."""
+        return f"{self.request.method} {self.request.path} ({self.request.remote_ip})"
+
+    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        """An HTTPError was answered in words; of anything else the trace is logged."""
+        if not isinstance(value, HTTPError):
+            log.error("%s failed", self._request_summary(), exc_info=(typ, value, tb))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """One line of text: never a trace."""
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(f"{self._reason}\n")
+
+
+class AuthedHandler(Discreet):
     """The base of our handlers behind the gate: frames, files, exports.
 
     ``identity`` is who asks, and ``address`` from where, once ``prepare`` has run. A subclass that
@@ -62,13 +80,8 @@ class AuthedHandler(RequestHandler):
         if gate is not None:
             gate.answers.release(self)
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """One line of text: never a trace."""
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"{self._reason}\n")
 
-
-class PublicHandler(RequestHandler):
+class PublicHandler(Discreet):
     """The base of what may be read without signing in. On purpose; each needs a reason."""
 
     def initialize(self, gate: Gate) -> None:
@@ -82,11 +95,6 @@ class PublicHandler(RequestHandler):
 
     def compute_etag(self) -> None:
         return None
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """One line of text: never a trace."""
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"{self._reason}\n")
 
 
 class SignInShown(PublicHandler):

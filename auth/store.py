@@ -29,10 +29,10 @@ from auth.tables import (
     ACCOUNT,
     LAST_SEEN,
     LOGIN_SESSION,
-    METADATA,
     PROPOSAL_ACCOUNT,
     SIGN_IN_TOKEN,
     THROTTLE,
+    make_tables,
 )
 from auth.trail import Trail, plain
 
@@ -92,9 +92,9 @@ class Store:
         self.local = self._engine.dialect.name == "sqlite"
         # Two processes may start at once, and both find no tables.
         try:
-            METADATA.create_all(self._engine)
+            make_tables(self._engine)
         except DatabaseError:
-            METADATA.create_all(self._engine)
+            make_tables(self._engine)
         forget_in_children(self._engine)
 
     def close(self) -> None:

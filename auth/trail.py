@@ -11,6 +11,8 @@ from auth.records import AuditRow, TrailFilter
 from auth.tables import AUDIT
 
 _MOST_WORDS: Final = 8
+_CLOCKS: Final = 300.0  # seconds by which the clocks of hosts that share the database may differ
+_LARGEST: Final = 2**31 - 1
 _COLUMNS: Final = (AUDIT.c.time, AUDIT.c.kind, AUDIT.c.login, AUDIT.c.address, AUDIT.c.detail, AUDIT.c.id)
 
 
@@ -62,10 +64,13 @@ def _conditions(wanted: TrailFilter) -> list[ColumnElement[bool]]:
         )
         if words
     ]
+    # Ids grow with time, but for the clocks of several hosts: what is far outside is not gone through.
     if wanted.since is not None:
-        found.append(columns.time >= wanted.since)
+        last = select(columns.id).where(columns.time < wanted.since - _CLOCKS).order_by(columns.time.desc()).limit(1)
+        found += [columns.time >= wanted.since, columns.id >= func.coalesce(last.scalar_subquery(), 0)]
     if wanted.until is not None:
-        found.append(columns.time < wanted.until)
+        first = select(columns.id).where(columns.time >= wanted.until + _CLOCKS).order_by(columns.time).limit(1)
+        found += [columns.time < wanted.until, columns.id <= func.coalesce(first.scalar_subquery(), _LARGEST)]
     for word in wanted.search.split()[:_MOST_WORDS]:
         found.append(or_(*(_holds(c, word) for c in (columns.kind, columns.login, columns.address, columns.detail))))
     return found

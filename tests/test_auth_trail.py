@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from servers.gated import Clock
 from servers.mariadb import Server
+from sqlalchemy import insert, inspect
 
 from auth.identity import Identity, SignedIn
 from auth.records import TrailFilter
 from auth.sign_ins import mark_of
 from auth.store import Store, digest
+from auth.tables import AUDIT
 
 ALICE = Identity("people", "1", "alice", "Alice Å")
 BOB = Identity("people", "2", "bob", "Bob")
@@ -86,6 +88,72 @@ def test_the_trail_is_filtered_by_time(store: Store, clock: Clock) -> None:
     store.record("login", login="after")
     assert [row.login for row in store.trail.page(TrailFilter(since=noon))] == ["after"]
     assert [row.login for row in store.trail.page(TrailFilter(until=noon))] == ["before"]
+
+
+def work(store: Store, wanted: TrailFilter, before: int | None = None) -> int:
+    """Rows (MariaDB) or steps (SQLite) that the database goes through for a page of the trail."""
+    steps = [0]
+
+    def count() -> None:
+        steps[0] += 1
+
+    # The pool gives out one connection after the other: the same one each time.
+    def read() -> int:
+        with store._engine.connect() as connection:
+            if store.local:
+                connection.connection.driver_connection.set_progress_handler(count, 1)  # type: ignore[union-attr]
+                return steps[0]
+            rows = connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Handler_read%'").all()
+            return sum(int(value) for _, value in rows)
+
+    begun = read()
+    store.trail.page(wanted, before=before)
+    return read() - begun
+
+
+@pytest.mark.parametrize(
+    ("wanted", "before"),
+    [
+        (TrailFilter(), None),
+        (TrailFilter(), 500),
+        (TrailFilter(("failure", "throttled"), "nobody"), None),
+        (TrailFilter(("failure", "throttled"), "person3"), None),
+        (TrailFilter(since=1e12), None),
+        (TrailFilter(until=1.0), None),
+        (TrailFilter(since=4e9, until=4e9 + 50, search="nothing"), None),
+    ],
+    ids=["all", "older", "nobody's failures", "failures", "of tomorrow", "of long ago", "of one hour"],
+)
+def test_a_page_of_the_trail_costs_the_same_however_long_the_trail_is(
+    store: Store, wanted: TrailFilter, before: int | None
+) -> None:
+    def fill(first: int, last: int) -> None:
+        rows = [
+            {"time": 4e9 + n, "kind": "login", "login": f"someone{n % 50}", "address": "", "detail": ""}
+            for n in range(first, last)
+        ]
+        with store._engine.begin() as connection:
+            connection.execute(insert(AUDIT), rows)
+
+    _happened(store)
+    fill(0, 2000)
+    work(store, wanted, before)
+    short = work(store, wanted, before)
+    fill(2000, 30_000)
+    long = work(store, wanted, before)
+    print(f"\n{short} for 2000 rows, {long} for 30000")
+    assert 0 < long < 2 * short + 1000
+
+
+def test_an_older_database_gets_the_indexes_that_it_lacks(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'lens.sqlite'}"
+    first = Store(url)
+    with first._engine.begin() as connection:
+        connection.exec_driver_sql("DROP INDEX ix_auth_audit_login_id")
+    first.close()
+    second = Store(url)
+    assert "ix_auth_audit_login_id" in {index["name"] for index in inspect(second._engine).get_indexes("auth_audit")}
+    second.close()
 
 
 def test_who_is_signed_in_is_listed_until_it_ends(store: Store, clock: Clock) -> None:

@@ -45,10 +45,6 @@ class OidcHandler(SignInShown):
         """Where the provider sends the browser back to."""
         return self.gate.absolute(self, f"/auth/{self.provider.key}/callback")
 
-    def _request_summary(self) -> str:
-        """What Tornado logs: the address without its query, which holds codes."""
-        return f"{self.request.method} {self.request.path} ({self.request.remote_ip})"
-
     async def refuse(self, refused: Refused, wanted: str) -> None:
         """Say why nobody is signed in."""
         label, reason = self.provider.label, refused.reason

@@ -2,76 +2,23 @@
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from browser.site import PASSWORD, Site
 from playwright.sync_api import Page, expect
-from servers.authority import authority
-from servers.oidc_liar import Liar, liar
-from servers.oidc_lies import CLIENT, SECRET
-from servers.rest_provider import Service, rest_provider
-from servers.slapd import PEOPLE, PROPOSALS, READER, READER_PASSWORD, Slapd, SlapdMissing, slapd
+from servers.slapd import SlapdMissing
+from servers.ways import every_way
 
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
 
 
-def settings(directory: Slapd, ca: Path, service: Service, single: Liar, secret: Path) -> str:
-    """Five ways at once."""
-    server = (
-        f'servers = ["{directory.ldap}"]\nca_file = "{ca}"\nbind_dn = "{READER}"\nbind_password_file = "{secret}"\n'
-    )
-    return f"""
-[login.providers.facility]
-kind = "ldap"
-label = "Facility account"
-trusted_logins = true
-base = "{PEOPLE}"
-{server}
-[login.providers.beamtime]
-kind = "ldap"
-label = "Proposal account"
-principal = "proposal"
-trusted_logins = true
-base = "{PROPOSALS}"
-{server}
-[login.providers.desk]
-kind = "rest"
-label = "User office"
-trusted_logins = true
-url = "{service.url}"
-[login.providers.accounts]
-kind = "accounts"
-[login.providers.orcid]
-kind = "oidc"
-label = "ORCID"
-issuer = "{single.issuer}"
-client_id = "{CLIENT}"
-client_secret = "{SECRET}"
-"""
-
-
 @pytest.fixture(scope="module")
 def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("ways")
-    ca = authority(folder / "ca")
-    secret = folder / "secret"
-    secret.write_text(READER_PASSWORD + "\n")
     try:
-        with (
-            slapd(folder / "slapd", ca.sign("localhost"), strict=True) as directory,
-            rest_provider() as service,
-            liar() as single,
-        ):
-            site = Site(folder / "site", server=settings(directory, ca.path, service, single, secret))
-            site.write()
-            site.start()
-            yield site
-            site.stop()
-            for text in (READER_PASSWORD, "alice's secret", SECRET):
-                assert text not in site.log
+        with every_way(tmp_path_factory.mktemp("ways")) as found:
+            yield found.site
     except SlapdMissing as missing:
         pytest.skip(str(missing))
 

@@ -65,6 +65,7 @@ class Liar:
         self.others: list[Any] = []
         self.asked: list[str] = []
         self.codes: dict[str, dict[str, str]] = {}
+        self.issued: list[str] = []  # every code and token that it gave away
         self.last = ""
 
     # -- what it says -----------------------------------------------------------------------
@@ -226,6 +227,7 @@ class Liar:
             case "an earlier statement":
                 return self.last
         self.last = _encode(header, claims, key)
+        self.issued.append(self.last)
         return self.last
 
 
@@ -317,6 +319,7 @@ class _Authorize(_Page):
         given = {name: self.get_query_argument(name, "") for name in self.request.arguments}
         code = secrets.token_urlsafe(16)
         self.liar.codes[code] = given
+        self.liar.issued.append(code)
         answer = {"code": code, "state": given["state"], "iss": self.liar.issuer}
         match self.liar.lie:
             case "back: iss of another":
@@ -352,6 +355,7 @@ class _Token(_Page):
             self.finish({"error": "invalid_grant", "error_description": MARKUP})
             return
         access = secrets.token_urlsafe(16)
+        self.liar.issued.append(access)
         answer = {"access_token": access, "token_type": "Bearer", "expires_in": 60}
         if self.liar.lie != "token: no id_token":
             answer["id_token"] = self.liar.id_token(asked["nonce"], access)
