@@ -35,7 +35,7 @@ class Discreet(RequestHandler):
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """An HTTPError was answered in words; of anything else the trace is logged."""
         if not isinstance(value, HTTPError):
-            log.error("%s failed", self._request_summary(), exc_info=(typ, value, tb))
+            log.error("%s failed", self._request_summary(), exc_info=value)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """One line of text: never a trace."""
