@@ -11,6 +11,7 @@ from app.services import Services
 from auth.routes import AuthedHandler
 from data.errors import DataError, NotFound
 from data.reader import Reader
+from views.place import from_query, to_query
 from views.problem import problem_of
 
 Pieces = Iterator[bytes]
@@ -72,7 +73,9 @@ class Streamed(AuthedHandler):
         """Answer with a problem in words."""
         problem = problem_of(error)
         if problem.gone:
-            self._services.denials.note(self.identity, self.address, self.request.uri or "")
+            # As a link of ours would be: what else stands in an address may be anything.
+            asked = f"{self.request.path}{to_query(from_query(self.request.query))}"
+            self._services.denials.note(self.identity, self.address, asked)
         self.set_status(404 if isinstance(error, NotFound) else 503 if isinstance(error, DataError) else 500)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
