@@ -161,9 +161,13 @@ def pressed(page: Page, done: set[tuple[str, str]]) -> list[str]:
     been: list[str] = []
     view = from_query(urlsplit(page.url).query).page
     hidden: set[str] = set()
-    while len(been) < 60:
-        known = [words for kind_, words in done if kind_ == view]
-        found = deep(page, _NEXT, {"pressed": _PRESSED, "known": [*known, *hidden], "never": _NEVER})
+    for _ in range(60):
+        known = [words for where, words in done if where == view]
+        try:
+            found = deep(page, _NEXT, {"pressed": _PRESSED, "known": [*known, *hidden], "never": _NEVER})
+        except Error:
+            settled(page)  # the page was left for another
+            continue
         if found is None:
             break
         if not found["within"]:
