@@ -84,10 +84,6 @@ def test_the_benchmark_of_frames_says_what_it_measures() -> None:
     assert all(key in done.stdout for key in keys.split())
 
 
-for name in ("cold_vs_h5py", "play_fps", "cpu_ms_per_frame", "cbf_vs_fabio", "memory_growth"):
-    assert name in done.stdout
-
-
 def test_the_benchmark_of_the_gate_says_what_it_measures() -> None:
     done = subprocess.run(
         [sys.executable, "benchmarks/gate.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
