@@ -1,8 +1,8 @@
 """Every page that can be reached, over a site whose every text attacks: with the page's policy and without it."""
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -24,7 +24,34 @@ _UNLINKED = ("?visit=hx1-1&tab=cells",)
 HARMLESS = {"Proposal": ["code", "number"], "Group": ["experiment"], "Person": ["login"]}
 _PRESSED = "button, summary, [role=tab], [role=treeitem], [role=button], [aria-expanded=false]"
 
-Walk = Callable[..., tuple[set[str], list[str]]]
+_NEVER = ["Sign out", "Log out", "Delete"]
+
+# The first thing to press that was not pressed: its words and its middle, and whether a press there reaches it.
+_NEXT = r"""
+  const named = e => `${e.tagName} ${e.getAttribute("aria-label") ?? e.textContent}`.replace(/\d+/g, "0")
+  const fits = e => e.matches(given.pressed) && shown(e) && !e.disabled
+  const open = e => !given.known.includes(named(e)) && !given.never.some(word => named(e).includes(word))
+  const e = all(document).find(e => fits(e) && open(e))
+  if (!e) return null
+  e.scrollIntoView({block: "center", inline: "center", behavior: "instant"})
+  const box = e.getBoundingClientRect()
+  const x = box.x + box.width / 2, y = box.y + box.height / 2
+  let hit = document.elementFromPoint(x, y)
+  while (hit?.shadowRoot) {
+    const inner = hit.shadowRoot.elementFromPoint(x, y)
+    if (!inner || inner === hit) break
+    hit = inner
+  }
+  let within = hit !== null
+  for (let p = hit; p !== e; p = p.parentElement ?? p.getRootNode().host) if (!p) { within = false; break }
+  return {words: named(e), x, y, within}
+"""
+
+# Nothing on the page is loading; through the shadow roots that its parts are drawn in.
+_CALM = """() => {
+  const all = root => [...root.querySelectorAll("*")].flatMap(e => [e, ...(e.shadowRoot ? all(e.shadowRoot) : [])])
+  return !all(document).some(e => e.getAttribute("aria-busy") === "true" && e.getClientRects().length > 0)
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -120,11 +147,8 @@ def kind(link: str) -> tuple[str, int | None]:
 def settled(page: Page) -> None:
     page.get_by_role("heading", level=1).first.wait_for()
     # A part that loads for ever is a fault of other tests.
-    deadline = 30
-    while deadline and page.locator("[aria-busy=true]:visible").count():
-        page.wait_for_timeout(100)
-        deadline -= 1
-    page.wait_for_timeout(50)
+    with suppress(Error):
+        page.wait_for_function(_CALM, timeout=3000, polling=50)
 
 
 def links(page: Page) -> list[str]:
@@ -134,19 +158,23 @@ def links(page: Page) -> list[str]:
 
 def pressed(page: Page, done: set[tuple[str, str]]) -> list[str]:
     """Press what shows more and was not pressed in a page of this kind; the addresses that the page had meanwhile."""
-    been = []
+    been: list[str] = []
     view = from_query(urlsplit(page.url).query).page
-    for number in range(min(page.locator(f":is({_PRESSED}):visible").count(), 60)):
-        button = page.locator(f":is({_PRESSED}):visible").nth(number)
+    hidden: set[str] = set()
+    for _ in range(60):
+        known = [words for where, words in done if where == view]
         try:
-            words = button.evaluate("e => `${e.tagName} ${e.getAttribute('aria-label') ?? e.textContent}`", timeout=500)
-            words = re.sub(r"\d+", "0", words)
-            if (view, words) in done or any(word in words for word in ("Sign out", "Log out", "Delete")):
-                continue
-            done.add((view, words))
-            button.click(timeout=500, no_wait_after=True)
+            found = deep(page, _NEXT, {"pressed": _PRESSED, "known": [*known, *hidden], "never": _NEVER})
         except Error:
-            continue  # it has gone, or lies under what the one before has opened
+            settled(page)  # the page was left for another
+            continue
+        if found is None:
+            break
+        if not found["within"]:
+            hidden.add(found["words"])  # it lies under what the one before has opened
+            continue
+        done.add((view, found["words"]))
+        page.mouse.click(found["x"], found["y"])
         page.wait_for_timeout(60)
         been.append(f"?{urlsplit(page.url).query}")
         page.keyboard.press("Escape")
