@@ -165,6 +165,8 @@ class CollectionView:
                 parts += [(movie, (7, 2)), (plot, 5)]
                 pictured = True
             parts += [(self._side, 5 if pictured else 12), *self._grid.below]
+            if not self._remarks.empty:
+                parts.append((self._remarks.part, 12))
             parts += [(self._results, 12), (self._facts, 12)]
         shown = [part for part, _ in parts]
         if shown != self.parts:
