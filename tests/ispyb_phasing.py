@@ -15,7 +15,7 @@ def fill(w: Any, at: Callable[..., Any]) -> None:
         w.add(s.Phasing, id=key, analysis_id=key, run_id=key, space_group_id=96, method="SAD", solvent=0.4, high=2.0)
         w.add(s.PhasingStatistics, id=key, has_scaling_id=key, metric="CC of partial model", value=32.5)
         w.add(s.PhasingRun, run_id=key + 10, name="REFMAC", status=0, message="no solution")
-        w.add(s.PhasingStep, step_id=key, run_id=key + 10, space_group_id=96, scaling_id=scaling, kind="REFINEMENT",
+        w.add(s.PhasingStep, step_id=key, run_id=key + 10, space_group_id=96, scaling_id=scaling, kind="MODELBUILDING",
               method="MR", high="1.8")  # fmt: skip
         w.add(s.PhasingStatistics, id=key + 10, step_id=key, metric="CC", value=0.2)
         w.add(s.PhasingAttachment, id=key, run_id=key + 10, kind="PDB", name="refined.pdb", directory="/data/p")

@@ -19,7 +19,7 @@ def tiny(request: pytest.FixtureRequest) -> Any:
 def test_every_way_of_writing_it_is_read(tiny: Facility) -> None:
     found = downstream(tiny.reader("alice"), 1001)
     assert [(step["key"], step["kind"], step["method"]) for step in found.steps] == [
-        ("step.1", "REFINEMENT", "MR"),
+        ("step.1", "MODELBUILDING", "MR"),
         ("phasing.1", "PHASING", "SAD"),
     ]
     step, phasing = found.steps

@@ -194,7 +194,7 @@ def _files(folder: Path) -> None:
     Image.effect_noise((320, 240), 60).convert("RGB").save(folder / "crystal.jpg")
     (folder / f"xtal_{NEWEST - 1}_0001.cbf").write_bytes(b"this is no image")
     (folder / "dials.log").write_text(
-        "".join(f"line {n}{' WARNING ice' if n % 999 == 0 else ''}\n" for n in range(5000))
+        "".join(f"line {n}{' WARNING ice' if n and n % 999 == 0 else ''}\n" for n in range(5000))
     )
     (folder / "report.html").write_text(f"<!DOCTYPE html><h1>Report</h1><script>parent.executed = 9</script>{HOSTILE}")
     (folder / "core.log").write_bytes(bytes(range(256)) * 4)
