@@ -182,10 +182,11 @@ def busy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with write.engine.begin() as connection:
         write.prepare(connection)
         w = replace(write, open=connection)
+        never = None if request.param == "sqlite" else "0000-00-00 00:00:00"  # the column is a TIMESTAMP there
         for n in range(5_000):
             start = at(10, 10) + timedelta(seconds=12 * n)
             w.add(s.RobotAction, action_id=100 + n, visit_id=12, sample_id=2, action="LOAD", status="SUCCESS",
-                  start=start, end=None if n % 10 == 0 else start + timedelta(seconds=10))  # fmt: skip
+                  start=start, end=never if n % 10 == 0 else start + timedelta(seconds=10))  # fmt: skip
     write.engine.dispose()
     yield found
     found.source.close()

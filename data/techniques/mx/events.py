@@ -49,6 +49,8 @@ _SCREENING = ("characterization", "screening")
 MOST_MEMBERS: Final = 20
 """Collections of one group that are read with it, at most."""
 _WORDS = 8
+NEVER: Final = datetime(1971, 1, 1)
+"""MySQL's zero date is before it, and not NULL."""
 
 Only = Mapping[str, Sequence[int]]
 """Which events alone to list: stream → numbers."""
@@ -161,6 +163,7 @@ def narrowed(stream: Stream, asked: Asked, only: Only | None) -> list[Any] | Non
             found.append(stream.kind.in_(wanted))
     if given.get("start"):
         low, high = times(given["start"])
+        found.append(stream.start > NEVER)
         if low is not None:
             found.append(stream.start >= low)
         if high is not None:

@@ -12,7 +12,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from data.lists import Asked
 from data.reader import Reader
 from data.schema import Collection, EnergyScan, Fluorescence, Group, RobotAction, Sample
-from data.techniques.mx.events import COLLECTIONS, ENERGY, ROBOT, XRF, Only, narrowed, needs_sample, over
+from data.techniques.mx.events import COLLECTIONS, ENERGY, NEVER, ROBOT, XRF, Only, narrowed, needs_sample, over
 
 Lanes = Literal["kind", "sample"]
 MOST_DRAWN: Final = 3_000
@@ -20,8 +20,6 @@ MOST_DRAWN: Final = 3_000
 _MOST_LANES = 40
 # Clocks go wrong: what lies further from the visit than this does not stretch the axis.
 _AROUND = timedelta(days=2)
-# MySQL's zero date is before it and not NULL.
-_NEVER = datetime(1971, 1, 1)
 
 
 class _Seconds(FunctionElement[int]):
@@ -105,14 +103,15 @@ def timeline(
     merged = _events(visit_id, asked, only)
     if merged is None:
         return Timeline([], low, high, None, None, 0, {})
-    near = [merged.start > _NEVER]
+    near = [merged.start > NEVER]
     if about[0] is not None:
         near.append(merged.start >= about[0] - _AROUND)
     if about[1] is not None:
         near.append(merged.start <= about[1] + _AROUND)
+    until = case((merged.end > NEVER, merged.end), else_=merged.start)
     inside = [*near]
     if low is not None and high is not None:
-        inside = [merged.start > _NEVER, merged.start <= high, func.coalesce(merged.end, merged.start) >= low]
+        inside = [merged.start > NEVER, merged.start <= high, until >= low]
     span = select(func.min(merged.start), func.max(merged.start), func.max(merged.end)).where(*near)
     first, begun, ended = reader.rows(span)[0]
     last = max((when for when in (begun, ended) if when is not None), default=None)
@@ -158,7 +157,7 @@ def timeline(
                func.min(merged.stream).label("stream"), func.min(merged.number).label("number"),
                func.min(merged.parent).label("parent"), func.min(merged.what).label("what"),
                func.min(merged.start).label("start"),
-               func.max(func.coalesce(merged.end, merged.start)).label("end"))
+               func.max(until).label("end"))
         .where(*inside)
         .group_by(merged.kind, lane, place)
     )  # fmt: skip
