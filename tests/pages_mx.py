@@ -29,9 +29,9 @@ PAGES: dict[str, Callable[[Reader], Any]] = {
     "mx.energy_scan": lambda r: scans.energy_scan(r, 1),
     "mx.spectrum_of": lambda r: scans.spectrum_of(r, 1),
     "mx.grid_scan": lambda r: grids.grid_scan(r, 1001),
-    "mx.timeline": lambda r: timeline(r, 11, ALL),
-    "mx.timeline by sample": lambda r: timeline(r, 11, Asked(search="s"), "sample"),
+    "mx.timeline": lambda r: timeline(r, 11, ALL).bars,
+    "mx.timeline by sample": lambda r: timeline(r, 11, Asked(search="s"), "sample").bars,
     "mx.quality": lambda r: _quality(r, 1001),
     "mx.quality of a group": lambda r: _quality(r, 4001, group=True),
-    "mx.timeline part": lambda r: timeline(r, 11, ALL, low=at(1, 9), high=at(1, 10)),
+    "mx.timeline part": lambda r: timeline(r, 11, ALL, low=at(1, 9), high=at(1, 10)).bars,
 }
