@@ -12,7 +12,6 @@ from auth.tables import AUDIT
 
 _MOST_WORDS: Final = 8
 _CLOCKS: Final = 300.0  # seconds by which the clocks of hosts that share the database may differ
-_LARGEST: Final = 2**31 - 1
 _COLUMNS: Final = (AUDIT.c.time, AUDIT.c.kind, AUDIT.c.login, AUDIT.c.address, AUDIT.c.detail, AUDIT.c.id)
 
 
@@ -44,7 +43,25 @@ class Trail:
         if before is not None:
             query = query.where(AUDIT.c.id < before)
         with reading(self._engine) as connection:
+            query = query.where(*_bounds(connection, wanted))
             return [AuditRow(*row) for row in connection.execute(query.order_by(AUDIT.c.id.desc()).limit(limit))]
+
+
+def _bounds(connection: Connection, wanted: TrailFilter) -> list[ColumnElement[bool]]:
+    """Ids grow with time, but for the clocks of several hosts: what is far outside is not gone through.
+
+    Asked beforehand: MariaDB goes through everything where a bound is a question of its own.
+    """
+    columns, found = AUDIT.c, list[ColumnElement[bool]]()
+    if wanted.since is not None:
+        last = select(columns.id).where(columns.time < wanted.since - _CLOCKS).order_by(columns.time.desc()).limit(1)
+        if (low := connection.scalar(last)) is not None:
+            found.append(columns.id >= low)
+    if wanted.until is not None:
+        first = select(columns.id).where(columns.time >= wanted.until + _CLOCKS).order_by(columns.time).limit(1)
+        if (high := connection.scalar(first)) is not None:
+            found.append(columns.id <= high)
+    return found
 
 
 def _conditions(wanted: TrailFilter) -> list[ColumnElement[bool]]:
@@ -64,13 +81,10 @@ def _conditions(wanted: TrailFilter) -> list[ColumnElement[bool]]:
         )
         if words
     ]
-    # Ids grow with time, but for the clocks of several hosts: what is far outside is not gone through.
     if wanted.since is not None:
-        last = select(columns.id).where(columns.time < wanted.since - _CLOCKS).order_by(columns.time.desc()).limit(1)
-        found += [columns.time >= wanted.since, columns.id >= func.coalesce(last.scalar_subquery(), 0)]
+        found.append(columns.time >= wanted.since)
     if wanted.until is not None:
-        first = select(columns.id).where(columns.time >= wanted.until + _CLOCKS).order_by(columns.time).limit(1)
-        found += [columns.time < wanted.until, columns.id <= func.coalesce(first.scalar_subquery(), _LARGEST)]
+        found.append(columns.time < wanted.until)
     for word in wanted.search.split()[:_MOST_WORDS]:
         found.append(or_(*(_holds(c, word) for c in (columns.kind, columns.login, columns.address, columns.detail))))
     return found

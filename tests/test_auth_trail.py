@@ -103,7 +103,7 @@ def work(store: Store, wanted: TrailFilter, before: int | None = None) -> int:
             if store.local:
                 connection.connection.driver_connection.set_progress_handler(count, 1)  # type: ignore[union-attr]
                 return steps[0]
-            rows = connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Handler_read%'").all()
+            rows = connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Handler_read%%'").all()
             return sum(int(value) for _, value in rows)
 
     begun = read()
