@@ -12,7 +12,16 @@ def fill(w: Any, at: Callable[..., Any]) -> None:
     for key, scaling in ((1, 3), (2, 6)):
         w.add(s.PhasingHasScaling, id=key, analysis_id=key, scaling_id=scaling)
         w.add(s.PhasingRun, run_id=key, name="SHELX", status=1, start=at(1, 12), end=at(1, 13))
-        w.add(s.Phasing, id=key, analysis_id=key, run_id=key, space_group_id=96, method="SAD", solvent=0.4, high=2.0)
+        w.add(
+            s.Phasing,
+            id=key,
+            analysis_id=key,
+            run_id=key,
+            space_group_id=96,
+            method="solvent flattening",
+            solvent=0.4,
+            high=2.0,
+        )
         w.add(s.PhasingStatistics, id=key, has_scaling_id=key, metric="CC of partial model", value=32.5)
         w.add(s.PhasingRun, run_id=key + 10, name="REFMAC", status=0, message="no solution")
         w.add(s.PhasingStep, step_id=key, run_id=key + 10, space_group_id=96, scaling_id=scaling, kind="MODELBUILDING",

@@ -20,7 +20,7 @@ def test_every_way_of_writing_it_is_read(tiny: Facility) -> None:
     found = downstream(tiny.reader("alice"), 1001)
     assert [(step["key"], step["kind"], step["method"]) for step in found.steps] == [
         ("step.1", "MODELBUILDING", "MR"),
-        ("phasing.1", "PHASING", "SAD"),
+        ("phasing.1", "PHASING", "solvent flattening"),
     ]
     step, phasing = found.steps
     assert step["high"] == 1.8  # text in ISPyB

@@ -50,7 +50,7 @@ const DRAWN = {
     event.preventDefault()
     tell({type: "action", name: b.name, value: JSON.stringify(Object.fromEntries(new FormData(event.currentTarget)))})
   }}, list(b.fields).map((field) => h("label", {}, h("span.label", {}, field.label),
-    field.lines > 1 ? h("textarea", {name: field.key, rows: field.lines, placeholder: field.placeholder, maxlength: field.longest}, field.value)
+    field.lines > 1 ? h("textarea", {name: field.key, "aria-label": field.label, rows: field.lines, placeholder: field.placeholder, maxlength: field.longest}, field.value)
       : h("input", {type: "text", name: field.key, value: field.value, placeholder: field.placeholder, maxlength: field.longest ?? 100, autocomplete: "off", spellcheck: "false"}))),
     h("button", {type: "submit"}, b.button)),
   actions: (b, tell) => h("div.actions", {}, list(b.items).map((item) => own(item.link) ? link("a", item.link, {}, item.label) :
