@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from browser.conftest import served
-from browser.site import Site
+from browser.look import text_of
+from browser.site import Site, words_of
 from playwright.sync_api import Page, expect
 
 from data import schema as s
@@ -58,7 +59,7 @@ def test_runs_are_listed_chosen_and_compared(site: Site, opened: Open) -> None:
 
 def test_sums_of_each_experiment_are_in_the_link(site: Site, opened: Open) -> None:
     page = opened(site, RUNS)
-    page.get_by_label("List").select_option("experiment")
+    page.locator("select[data-key='per']").select_option("experiment")
     page.wait_for_url("**v.per=experiment**")
     expect(page.get_by_text("2 runs", exact=True).first).to_be_visible()
 
@@ -69,7 +70,7 @@ def test_runs_of_others_are_as_absent_as_those_that_are_not_there(site: Site, op
     for link in (RUNS, f"?visit=mx415-3&tab=compare&v.runs={first}", "?visit=mx999-3&tab=runs"):
         page = opened(site, link, "nobody")
         expect(page.get_by_text("Not found")).to_be_visible()
-        texts.append(page.locator("main").inner_text().split("Not found")[1])
+        texts.append(words_of(text_of(page).partition("Not found")[2]))
     assert texts[0] == texts[1] == texts[2]
 
 
