@@ -20,7 +20,14 @@ from sqlalchemy.engine import URL
 _SHOWN = ("panel", "bokeh", "holoviews", "param", "sqlalchemy", "h5py", "fabio", "numpy")
 _SHARED = "ISPYB_LENS_TEST_SHARED"
 # Tests that wait for programs of their own.
-_PROCESSES = {"security", "test_desktop.py", "test_app_serve.py", "test_auth_serve.py", "test_servers.py"}
+_PROCESSES = {
+    "security",
+    "test_desktop.py",
+    "test_app_serve.py",
+    "test_auth_serve.py",
+    "test_servers.py",
+    "test_images_lanes.py",
+}
 _WAITS = "sign_in"
 _made = pytest.StashKey[str]()
 
