@@ -202,8 +202,10 @@ def test_what_goes_wrong_with_a_statement_is_not_shown() -> None:
         def __init__(self, error: Exception) -> None:
             self.scope, self._error = Scope(), error
 
-        def rows(self, query: Any) -> Any:
+        def columns(self, query: Any) -> Any:
             raise self._error
+
+        rows = columns
 
     with pytest.raises(SourceTrouble, match=r"^ISPyB, per-image numbers cannot be read\.$"):
         ImageRows(Broken(ProgrammingError("SELECT secret", {}, Exception("no such column"))), 1, 1).read()

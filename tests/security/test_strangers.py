@@ -27,7 +27,7 @@ from views.place import Place, from_query, to_query
 SENT = 150
 """Messages to each page, drawn from all combinations by a fixed seed."""
 
-AT = Place(proposal="hx1", visit=1, collection=1, image=1)
+AT = Place(proposal="hx1", visit=1, collection=1, image=1, sample=1, scan=1)
 PLACES = {name: f"/{to_query(replace(AT, page=name))}" for name in VIEWS}
 MORE = ("/?visit=hx2-1", "/?visit=hx3-1", "/?collection=2", "/?collection=3", "/?proposal=hx1&tab=samples",
         "/?proposal=hx1&tab=shipments", "/?proposal=hx1&tab=people")  # fmt: skip
