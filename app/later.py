@@ -24,19 +24,18 @@ class Later:
 
     def __init__(self, document: Document) -> None:
         self._document = document
+        self._served = document.session_context is not None
         self._waiting: list[Act] | None = []
         pn.state.onload(self._ready)
 
     def __call__(self, act: Act) -> None:
+        if self._served and self._document.session_context is None:
+            # A document that is gone must not be touched: Bokeh would keep it as the current one of the whole process.
+            log.debug("an answer came after its page was closed")
+            return
         try:
             self._document.add_next_tick_callback(lambda: self._run(act))
-        except (
-            RuntimeError,
-            AttributeError,
-        ):  # what Bokeh raises where the browser has gone depends on how far it went
-            context = self._document.session_context
-            if context is not None and not context.destroyed:
-                raise
+        except RuntimeError:  # the browser has gone
             log.debug("an answer came after its page was closed")
 
     def _run(self, act: Act) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 import gc
 import logging
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bokeh.document import Document
+from bokeh.io import curdoc
 from servers.running import Running, whole_app
 
 from app.later import Later
@@ -180,9 +182,14 @@ def test_a_browser_whose_beat_fails_does_not_silence_the_others(caplog: pytest.L
 
 
 def test_an_answer_for_a_page_that_is_gone_is_dropped() -> None:
-    document, session, told = Document(), object(), []
+    class Session:
+        """What a document has while somebody looks at it."""
+
+    document, session, told = Document(), Session(), []
+    document._session_context = weakref.ref(session)  # type: ignore[arg-type]
     later = Later(document)
     document.callbacks.on_change_dispatch_to(session)  # type: ignore[arg-type]
     document.destroy(session)
     later(lambda: told.append(1))
     assert not told
+    assert curdoc() is not document
