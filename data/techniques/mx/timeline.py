@@ -130,7 +130,9 @@ def timeline(
         merged.end,
         merged.what,
     )
-    few = reader.rows(select(*columns).where(*inside).order_by(merged.start, merged.stream, merged.number).limit(MOST_DRAWN + 1))
+    few = reader.rows(
+        select(*columns).where(*inside).order_by(merged.start, merged.stream, merged.number).limit(MOST_DRAWN + 1)
+    )
     if len(few) <= MOST_DRAWN:
         bars = [
             Drawn(
