@@ -34,6 +34,7 @@ class Access:
         self._linked = linked
         self._lock = threading.Lock()
         self._held: OrderedDict[str, tuple[float, Scope]] = OrderedDict()
+        self._turns: dict[str, threading.Lock] = {}
 
     def reader(self, identity: Identity) -> Reader:
         """A Reader for the person behind ``identity``. Raises UnknownPerson or Unavailable; may wait for ISPyB."""
@@ -70,16 +71,26 @@ class Access:
             held = self._held.get(key)
         if held is not None and now - held[0] < _SECONDS:
             return held[1]
-        try:
-            scope = self._read(identity)
-        except UnknownPerson:
-            with self._lock:
-                self._held.pop(key, None)
-            raise
         with self._lock:
-            self._held[key] = (now, scope)
-            while len(self._held) > _MOST:
-                self._held.popitem(last=False)
+            turn = self._turns.setdefault(key, threading.Lock())
+        with turn:  # many pages of one person ask at once: the first reads for all
+            with self._lock:
+                held = self._held.get(key)
+            if held is not None and now - held[0] < _SECONDS:
+                return held[1]
+            try:
+                scope = self._read(identity)
+            except UnknownPerson:
+                with self._lock:
+                    self._held.pop(key, None)
+                raise
+            finally:
+                with self._lock:
+                    self._turns.pop(key, None)
+            with self._lock:
+                self._held[key] = (now, scope)
+                while len(self._held) > _MOST:
+                    self._held.popitem(last=False)
         return scope
 
     def _read(self, identity: Identity) -> Scope:

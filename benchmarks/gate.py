@@ -141,7 +141,7 @@ async def closing(here: Any, there: Any, times: int) -> float:
     taken = []
     for _ in range(times):
         visitor = Visitor(here.address.rstrip("/"))
-        await visitor.sign_in(PERSON, PASSWORD)
+        await visitor.sign_in(PERSON, PASSWORD, "accounts")
         other = Visitor(there.address.rstrip("/"), cookies=visitor.cookies)
         tab = await other.open("/")
         form = (await visitor.ask("/logout")).body.decode().partition("</form>")[0]

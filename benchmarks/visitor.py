@@ -73,10 +73,11 @@ class Visitor:
         """The header of the cookies."""
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items() if value)
 
-    async def sign_in(self, login: str, password: str) -> None:
-        """Sign in by the form. Raises RuntimeError where that fails."""
+    async def sign_in(self, login: str, password: str, provider: str | None = None) -> None:
+        """Sign in by the form, with the first provider or this one. Raises RuntimeError where that fails."""
         text = (await self.ask("/login")).body.decode().partition("</form>")[0]
         form = {name: html.unescape(value) for name, value in _HIDDEN.findall(text)}
+        form |= {} if provider is None else {"provider": provider}
         answer = await self.ask("/login", form | {"login": login, "password": password})
         if answer.code != 303:
             raise RuntimeError(f"signing in as {login} failed: {answer.code}")
