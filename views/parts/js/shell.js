@@ -183,11 +183,14 @@ export function render(given) {
 
   model.on("body", fill)
   gone(() => stop.abort())
-  // Views that have just been built and not yet drawn cannot be measured: the old ones leaving must not make Bokeh try.
+  // What was built and not yet drawn cannot be measured. The first of several figures would make Bokeh try, and none
+  // of them would ever be drawn; the last of them measures all. Nor may the old ones leaving make it try.
   const {view} = given
-  const resized = view.after_resize
-  view.after_resize = function () {
-    if (this.child_views.every((child) => !this._child_rendered || this._child_rendered.get(child))) resized.call(this)
+  for (const name of ["compute_layout", "after_resize"]) {
+    const inner = view[name]
+    view[name] = function () {
+      if (this.child_views.every((child) => this._child_rendered?.has(child) ?? true)) inner.call(this)
+    }
   }
   guard(model.document, bar, () => content, stop.signal)
   draw({...content, replace: true})
