@@ -292,7 +292,8 @@ class FilesView:
             else:
                 inside.append(b.text("No files in ISPyB.", quiet=True))
             name = (run.get("name") or "Unknown pipeline").split(" (see:")[0]
-            blocks.append(b.card(f"{name} · {when(run.get('end') or run.get('start'))}", inside))
+            ended = run.get("end") or run.get("start")
+            blocks.append(b.card(f"{name} · {when(ended)}" if ended else name, inside))
         if not blocks:
             words = "Files appear here by themselves as pipelines finish."
             blocks.append(b.empty("No files yet", words))

@@ -23,7 +23,7 @@ COLUMNS = (
     _column("open", "Group", kind="act", width=66, title="Collections of the group"),
     _column("start", "Time", kind="time", filter="text", width=142, title="Start"),
     _column("duration", "Duration", kind="text", width=88, align="right", title="From start to end"),
-    _column("kind", "Kind", kind="badge", filter="text", width=120),
+    _column("kind", "Kind", kind="badge", filter="text", width=136),
     _column("what", "What", kind="link", filter="text", width=190, title="Prefix, element, or what the robot did"),
     _column("sample", "Sample", filter="text", width=130),
     _column("protein", "Protein", width=90, title="Acronym"),

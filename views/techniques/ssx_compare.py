@@ -201,7 +201,8 @@ class CompareView:
             b.note("warn", f"Run {w.about.collection_id}: {text}") for w in runs for text in w.troubles.values()
         ]
         words = (
-            "Every frame of each run is counted, from all its sources. The first run is what others are held against."
+            "Counted frame by frame, as far as the sources tell of single frames; what a program stated of a whole run "
+            "stands in the table of runs. The first run is what others are held against."
         )
         self._head.set(
             [
@@ -230,7 +231,7 @@ class CompareView:
 
     def _draw_rates(self, runs: list[Watched]) -> None:
         heads = [
-            m.head("Run"), m.head("Taken", "", None, ""), m.head("Frames", "", None, "right"),
+            m.head("Run"), m.head("Taken", "", None, ""), m.head("Frames counted", "", None, "right"),
             m.head("Hits", "%", "With the 95 % interval", "right"),
             m.head("Indexed", "%", "With the 95 % interval", "right"),
             m.head("Several lattices", "%", "With the 95 % interval", "right"),

@@ -5,6 +5,7 @@ function drawn(cell, tag = "td") {
   const inside = [cell.mark && h("span.m-mark", {style: {background: cell.mark}, "aria-hidden": "true"}), link("a", cell.link, {}, cell.text), cell.badges?.map(badge)]
   const element = h(tag, {title: cell.title, scope: tag === "th" ? "rowgroup" : null}, inside)
   element.className = `${cell.align === "left" ? "m-left" : ""}${tone(cell.tone)}`.trim()
+  if (cell.text.length < 24) element.classList.add("m-short") // long texts are broken, names and times never
   return element
 }
 
@@ -34,7 +35,7 @@ export function render(given) {
       one.first.map((cell, n) => {
         const element = drawn(cell, n ? "td" : "th")
         element.rowSpan = one.lines.length
-        element.classList.add("m-left")
+        if (content.heads?.[n]?.align !== "right") element.classList.add("m-left")
         return element
       })], line.map((cell) => drawn(cell))))))
     box.replaceChildren(h("table", {}, h("thead", {}, h("tr", {}, content.pick && h("th", {}, h("span.unseen", {}, content.pick)), heads)), bodies))
