@@ -30,9 +30,9 @@ _CLOSELY = 8
 _SLOTS = (0, 1, 2, 4, _CLOSELY)
 # A list of all visits needs no more, and a facility always measures somewhere.
 _FACILITY_SECONDS = 15.0
-# In units of the pause between two looks. A changing visit is told of every 3.2 of them, after each second look; each
-# telling causes one statement, so three are sent in 3.2.
-_TOGETHER, _BUSY = 3.0, 1.6
+# In units of the pause between two looks. A changing visit is told of every 3.5 of them, after each second look; each
+# telling causes one statement, so three are sent in 3.5: with the rights that are asked again that stays below one.
+_TOGETHER, _BUSY = 3.0, 1.75
 
 _KEPT = timedelta(minutes=10)
 
