@@ -18,9 +18,9 @@ ARGUMENTS = (
 
 
 def chromium() -> str | None:
-    """``ISPYB_LENS_TEST_CHROMIUM``, else a Chromium or Chrome on the path, else None."""
+    """``ISPYB_LENS_TEST_CHROMIUM``, else Chromium's headless shell or a Chromium or Chrome on the path, else None."""
     given = os.environ.get("ISPYB_LENS_TEST_CHROMIUM")
     if given:
         return given if Path(given).is_file() else None
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return next(filter(None, map(shutil.which, names)), None)
