@@ -17,7 +17,7 @@ from servers import realdata
 from data.images.files import Files
 from data.images.formats import Frame, FrameMeta, Unreadable, open_frames
 from data.images.images import Images
-from data.images.reduce import reduce
+from data.images.reduce import reduce, table
 from data.images.series import Series
 
 SHAPE = (40, 60)
@@ -365,10 +365,25 @@ def test_byte_offsets_are_undone_as_fabio_does(values: list[int]) -> None:
     assert len(kernels.offsets(data[:-1], len(array))) < len(array)
 
 
+@pytest.mark.parametrize("shape", [(7, 3), (5, 41), (40, 64)])
+@pytest.mark.parametrize("factor", [1, 3])
+def test_byte_offsets_pooled_as_they_are_unpacked_are_the_image_pooled(shape: tuple[int, int], factor: int) -> None:
+    kernels = pytest.importorskip("data.images.kernels", reason="numba is not installed")
+    rng = np.random.default_rng(4)
+    array = rng.poisson(4, shape).astype(np.int32)
+    array.ravel()[rng.integers(0, array.size, array.size // 9)] = rng.integers(-5, 2_000_000, array.size // 9)
+    data = fabio.compression.compByteOffset(array)
+    found = kernels.pool_offsets(data, shape, factor, table(), 491_520)
+    longest = -(-max(shape) // factor)
+    assert (found == reduce(Frame(array, array < 0, FrameMeta()), longest, fast=False).codes).all()
+    assert kernels.pool_offsets(data[:-1], shape, factor, table(), 491_520) is None
+
+
 def test_byte_offsets_that_leave_32_bits_are_not_wrapped() -> None:
     kernels = pytest.importorskip("data.images.kernels", reason="numba is not installed")
     data = fabio.compression.compByteOffset(np.array([2**31 - 1, 2**31 + 5], np.int64))
     assert kernels.offsets(data, 2) is None
+    assert kernels.pool_offsets(data, (1, 2), 1, table(), 491_520) is None
 
 
 def test_a_cbf_whose_checksum_is_wrong_is_shown_with_a_note_and_gives_no_counts(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ Never `parallel=True`: numba's own threads abort when two of ours enter at once.
 import os
 from importlib import import_module
 from pathlib import Path
-from threading import local
 from typing import Any
 
 import numpy as np
@@ -74,15 +73,73 @@ def pool(
     return out
 
 
-def _pool_signed_loop(array: Any, factor: int, table: Any, top: int, out: Any) -> None:
-    height, width = array.shape
+def _row_loop(src: Any, at: int, value: int, row: Any) -> Any:
+    """One row of a CBF packed by byte offsets, from `at` on behind a pixel of `value` (see `_offsets_loop`).
+
+    Where it ended and the last value; an end of -1 where it is cut short or a pixel needs more than 32 bits.
+    """
+    i = 0
+    while i < len(row):
+        # Nearly all differences are a byte. Slices, since a loop over one needs no look at negative places.
+        most = min(len(row) - i, len(src) - at)
+        here, into = src[at : at + most], row[i : i + most]
+        run = most
+        for k in range(most):
+            if here[k] == -128:
+                run = k
+                break
+            value += np.int64(here[k])
+            into[k] = value
+        at += run
+        i += run
+        if i == len(row):
+            break
+        if run == most:
+            return -1, value
+        step, at = _longer(src, at + 1)
+        if at < 0 or value + step < -2147483648 or value + step > 2147483647:
+            return -1, value
+        value += step
+        row[i] = value
+        i += 1
+    return at, value
+
+
+def _longer_loop(src: Any, at: int) -> Any:
+    """A difference of 2, 4 or 8 bytes and where it ends, -1 where it is cut short."""
+    size = 2
+    while True:
+        if at + size > len(src):
+            return np.int64(0), -1
+        step = np.int64(0)
+        for k in range(size):
+            step |= (np.int64(src[at + k]) & 255) << (8 * k)
+        at += size
+        if size == 8 or step != np.int64(1) << (8 * size - 1):
+            break
+        size *= 2
+    if size < 8 and step >= np.int64(1) << (8 * size - 1):
+        step -= np.int64(1) << (8 * size)
+    return step, at
+
+
+_longer = compiled(_longer_loop)
+_row = compiled(_row_loop)
+
+
+def _pool_offsets_loop(src: Any, height: int, width: int, factor: int, table: Any, top: int, out: Any) -> Any:
     line = np.empty(width, np.int32)
+    pixels = np.empty(width, np.int32)
+    at = 0
+    value = np.int64(0)
     for row in range(out.shape[0]):
         line[:] = -1
-        for y in range(row * factor, min(height, (row + 1) * factor)):
-            here = array[y]
+        for _ in range(row * factor, min(height, (row + 1) * factor)):
+            at, value = _row(src, at, value, pixels)
+            if at < 0:
+                return False
             for x in range(width):
-                line[x] = max(line[x], here[x])
+                line[x] = max(line[x], pixels[x])
         for column in range(out.shape[1]):
             best = line[column * factor]
             for x in range(column * factor + 1, min(width, (column + 1) * factor)):
@@ -92,15 +149,15 @@ def _pool_signed_loop(array: Any, factor: int, table: Any, top: int, out: Any) -
             elif best < 65536:
                 out[row, column] = table[best]
             else:
-                value = min(best, top)
+                value_ = min(best, top)
                 octave = 0
-                while (value >> (octave + 1)) >= 32:
+                while (value_ >> (octave + 1)) >= 32:
                     octave += 1
-                out[row, column] = 32 + 16 * octave + ((value >> (octave + 1)) & 15)
+                out[row, column] = 32 + 16 * octave + ((value_ >> (octave + 1)) & 15)
+    return -2147483648 <= value <= 2147483647
 
 
-_pool_signed = compiled(_pool_signed_loop)
-_scratch = local()
+_pool_offsets = compiled(_pool_offsets_loop)
 
 
 def pool_offsets(
@@ -108,19 +165,12 @@ def pool_offsets(
 ) -> NDArray[np.uint8] | None:
     """Codes of a CBF packed by byte offsets, in which negative pixels are masked (see `pool`).
 
-    None where it is cut short or a pixel needs more than 32 bits. The pixels are unpacked into memory that the thread
-    uses again: to get 25 MB anew takes as long as to fill them.
+    None where it is cut short or a pixel needs more than 32 bits. Unpacked and pooled row by row: the whole image
+    does not fit into the processor's caches.
     """
     height, width = shape
-    pixels: NDArray[np.int32] | None = getattr(_scratch, "pixels", None)
-    if pixels is None or len(pixels) < height * width:
-        pixels = _scratch.pixels = np.empty(height * width, np.int32)
-    pixels = pixels[: height * width]
-    if _offsets(np.frombuffer(data, np.int8), pixels) != len(pixels):
-        return None
     out = np.empty((-(-height // factor), -(-width // factor)), np.uint8)
-    _pool_signed(pixels.reshape(shape), factor, table, top, out)
-    return out
+    return out if _pool_offsets(np.frombuffer(data, np.int8), height, width, factor, table, top, out) else None
 
 
 def _counted_loop(codes: Any, found: Any) -> None:
@@ -154,37 +204,20 @@ def _offsets_loop(src: Any, out: Any) -> Any:
     value = np.int64(0)
     at = 0
     end = len(src)
-    i = 0
-    while i < len(out):
+    for i in range(len(out)):
         if at >= end:
             return i
         step = np.int64(src[at])
-        if step != -128:
-            at += 1
-            value += step
-            out[i] = value
-            i += 1
-            continue
-        size = 2
         at += 1
-        while True:
-            if at + size > end:
+        if step == -128:
+            step, at = _longer(src, at)
+            if at < 0:
                 return i
-            step = np.int64(0)
-            for k in range(size):
-                step |= (np.int64(src[at + k]) & 255) << (8 * k)
-            at += size
-            if size == 8 or step != np.int64(1) << (8 * size - 1):
-                break
-            size *= 2
-        if size < 8 and step >= np.int64(1) << (8 * size - 1):
-            step -= np.int64(1) << (8 * size)
+            if value + step < -2147483648 or value + step > 2147483647:
+                return -1
         value += step
-        if value < -2147483648 or value > 2147483647:
-            return -1
         out[i] = value
-        i += 1
-    return -1 if value < -2147483648 or value > 2147483647 else i
+    return -1 if value < -2147483648 or value > 2147483647 else len(out)
 
 
 _offsets = compiled(_offsets_loop)
