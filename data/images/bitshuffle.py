@@ -1,5 +1,6 @@
 """Frames of EIGER detectors from bitshuffle-LZ4 without ever making the full image: see `planes`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from data.images.kernels import compiled
 from data.images.planes import fetch, lift, odd_of, pixel_of, raw, turn, values_of, walk
 
 _MOST_BLOCK = 1 << 20
+_MOST_FRAMES = 255  # whose faint pixels a short sum holds
 
 
 def _pool_loop(
@@ -25,7 +27,6 @@ def _pool_loop(
     values = np.empty(each, np.uint32)
     lifted = np.empty(each, np.uint8)
     odd = np.empty(max(1, each // 64), np.uint64)
-    full_words = np.empty(max(1, each // 64), np.uint64)
     line = np.zeros(width, np.uint8)
     first, last = begin * factor * width, min(height, end * factor) * width
     blocks = len(starts) - 1
@@ -42,7 +43,7 @@ def _pool_loop(
             n = each if block < full else tail
             if not fetch(src, starts, block, n, s, bits):
                 return False
-            lift(bits, words, n, s, turned, values, odd, full_words, table, lifted)
+            lift(bits, words, n, s, turned, values, odd, table, lifted)
         if flags[block]:
             hidden = masked[start : start + n]
             for i in range(n):
@@ -155,8 +156,8 @@ def _fold_loop(
     low = turned.view(np.uint8)
     values = np.empty(each, np.uint32)
     odd = np.empty(max(1, each // 64), np.uint64)
-    all_set = np.empty(max(1, each // 64), np.uint64)
-    faint = np.empty(each, np.uint8)  # maxima of what is below 32, which a byte holds
+    faint = np.empty(each, np.uint8)  # maxima of what is below 32, which a byte holds, or how many were valid
+    sums = np.empty(each, np.uint16)  # of what is below 32 in at most so many frames
     top = np.int64((np.int64(1) << (8 * s)) - 1)
     frames, ends = starts.shape
     blocks = ends - 1
@@ -168,6 +169,7 @@ def _fold_loop(
             continue
         start = block * each if block < blocks else pixels - raw_pixels
         faint[:] = 0
+        sums[:] = 0
         into = total[start : start + n]
         counted = number[start : start + n] if summed else number
         for frame in range(frames):
@@ -181,7 +183,7 @@ def _fold_loop(
             else:
                 if not fetch(src, at, block, n, s, bits):
                     return False
-                few = n % 64 == 0 and odd_of(words, n, s, odd, all_set) <= n // 16
+                few = n % 64 == 0 and odd_of(words, n, s, odd) <= n // 16
                 if few:  # 255 is masked and all else is below 32, but for the odd ones
                     turn(bits, n, 0, turned)
                     for i in range(n // 64):
@@ -200,8 +202,9 @@ def _fold_loop(
                             place += 1
                     if summed:
                         for i in range(n):
-                            into[i] += np.uint64(low[i] if low[i] != 255 else 0)
-                            counted[i] += np.uint32(low[i] != 255)
+                            valid = np.uint8(low[i] != 255)
+                            sums[i] += np.uint16(low[i] * valid)
+                            faint[i] += valid
                     else:
                         for i in range(n):
                             faint[i] = max(faint[i], np.uint8(low[i] + np.uint8(1)))
@@ -214,7 +217,11 @@ def _fold_loop(
                         counted[i] += np.uint32(1)
                     else:
                         into[i] = max(into[i], np.uint32(values[i] + np.uint32(1)))
-        if not summed:
+        if summed:
+            for i in range(n):
+                into[i] += np.uint64(sums[i])
+                counted[i] += np.uint32(faint[i])
+        else:
             for i in range(n):
                 into[i] = max(into[i], np.uint32(faint[i]))
     return True
@@ -223,10 +230,12 @@ def _fold_loop(
 _fold = compiled(_fold_loop)
 
 
-def fold(frames: "list[Packed]", *, summed: bool) -> tuple[NDArray[Any], NDArray[np.uint32]]:
+def fold(
+    frames: "Sequence[Packed]", room: NDArray[np.uint8], *, summed: bool
+) -> tuple[NDArray[Any], NDArray[np.uint32]]:
     """Frames of one shape in one: (maximum and one more, 0 where masked; nothing), or (sum, number of valid frames).
 
-    Raises Damaged.
+    At most 255 frames; the bytes of all lie in `room`. Raises Damaged.
     """
     first = frames[0]
     if any((frame.shape, frame.itemsize, frame.each) != (first.shape, first.itemsize, first.each) for frame in frames):
@@ -234,10 +243,12 @@ def fold(frames: "list[Packed]", *, summed: bool) -> tuple[NDArray[Any], NDArray
     pixels = first.shape[0] * first.shape[1]
     total = np.zeros(pixels, np.uint64 if summed else np.uint32)
     number = np.zeros(pixels if summed else 0, np.uint32)
-    begins = np.cumsum([0, *(len(frame._src) for frame in frames[:-1])])
+    begins = [frame._src.ctypes.data - room.ctypes.data for frame in frames]
+    inside = all(0 <= at <= len(room) - len(frame._src) for at, frame in zip(begins, frames, strict=True))
+    if len(frames) > _MOST_FRAMES or not inside:
+        raise ValueError("too many frames, or frames that lie elsewhere")
     starts = np.stack([frame._starts + begin for frame, begin in zip(frames, begins, strict=True)])
-    src = np.concatenate([frame._src for frame in frames])
-    if not _fold(src, starts, first.each, first._tail, first.itemsize, pixels, summed, total, number):
+    if not _fold(room, starts, first.each, first._tail, first.itemsize, pixels, summed, total, number):
         raise Damaged
     return total.reshape(first.shape), number.reshape(first.shape) if summed else number
 
@@ -248,13 +259,14 @@ class Packed:
     `data`: the chunk; `itemsize`: 1, 2 or 4 bytes, unsigned. Raises Damaged where the header does not fit.
     """
 
-    def __init__(self, data: bytes, shape: tuple[int, int], itemsize: int) -> None:
+    def __init__(self, data: bytes | NDArray[np.uint8], shape: tuple[int, int], itemsize: int) -> None:
         self.shape, self.itemsize = shape, itemsize
-        self._src = np.frombuffer(data, np.uint8)
+        # Always an array that may be written to: the loops are compiled for one kind.
+        self._src = np.frombuffer(bytearray(data), np.uint8) if isinstance(data, bytes) else data
         pixels = shape[0] * shape[1]
-        if len(data) < 12 or int.from_bytes(data[:8], "big") != pixels * itemsize:
+        if len(data) < 12 or int.from_bytes(self._src[:8].tobytes(), "big") != pixels * itemsize:
             raise Damaged
-        block = int.from_bytes(data[8:12], "big")
+        block = int.from_bytes(self._src[8:12].tobytes(), "big")
         self._each = block // itemsize
         if block <= 0 or block > _MOST_BLOCK or block % (8 * itemsize):
             raise Damaged

@@ -127,11 +127,13 @@ class Images:
         with self.shelf.frames(subject.path, subject.stamp) as frames:
             return frames.read(subject.index, subject.channel)
 
-    def compressed(self, shot: Shot, *, keep: bool = True) -> "Compressed | None":
-        """The compressed bytes of a frame, from memory or from disk; None where it must be decoded otherwise.
+    def chunk(self, shot: Shot) -> Chunk | None:
+        """Where the compressed bytes of a frame lie; None where it must be decoded otherwise. Raises Unreadable."""
+        with self.shelf.frames(shot.path, shot.stamp) as frames:
+            return frames.chunk(shot.index, shot.channel)
 
-        Without ``keep`` they are not kept: a series read through would drive out what people look at.
-        """
+    def compressed(self, shot: Shot) -> "Compressed | None":
+        """The compressed bytes of a frame, from memory or from disk; None where it must be decoded otherwise."""
         decoder = bitshuffle()
         if decoder is None:
             return None
@@ -139,16 +141,14 @@ class Images:
         if held is not None:
             return held
         # The file is held for the look only, not while its bytes come.
-        with self.shelf.frames(shot.path, shot.stamp) as frames:
-            chunk = frames.chunk(shot.index, shot.channel)
+        chunk = self.chunk(shot)
         if chunk is None:
             return None
 
         def read() -> Compressed:
-            packed = decoder.Packed(chunk.read(), chunk.shape, chunk.itemsize)
-            return Compressed(packed, chunk)
+            return Compressed(decoder.Packed(chunk.read(), chunk.shape, chunk.itemsize), chunk)
 
-        return _sound(shot, lambda: self._packed.get(shot, read) if keep else read())
+        return _sound(shot, lambda: self._packed.get(shot, read))
 
     def picture(self, subject: Subject, longest: int, pooling: Pooling = "max") -> Picture:
         """A frame reduced to at most ``longest`` pixels a side. Raises Unreadable, NotYet."""

@@ -98,27 +98,47 @@ turn = compiled(_turn_loop)
 walk = compiled(_walk_loop)
 
 
-def _odd_loop(words: Any, n: int, s: int, odd: Any, whole: Any) -> Any:
+def _differ_loop(words: Any, w: int, first: int, odd: Any) -> None:
+    """Add to `odd` where one of the eight planes from `first` on is not as the last plane."""
+    last = words[len(words) - w :]
+    at = first * w
+    p0, p1, p2, p3 = words[at : at + w], words[at + w : at + 2 * w], words[at + 2 * w : at + 3 * w], words[at + 3 * w :]
+    at += 4 * w
+    p4, p5, p6, p7 = words[at : at + w], words[at + w : at + 2 * w], words[at + 2 * w : at + 3 * w], words[at + 3 * w :]
+    for i in range(w):
+        x = last[i]
+        odd[i] |= (
+            (p0[i] ^ x) | (p1[i] ^ x) | (p2[i] ^ x) | (p3[i] ^ x)
+            | (p4[i] ^ x) | (p5[i] ^ x) | (p6[i] ^ x) | (p7[i] ^ x)
+        )  # fmt: skip
+
+
+differ = compiled(_differ_loop)
+
+
+def _odd_loop(words: Any, n: int, s: int, odd: Any) -> Any:
     """How many pixels are neither masked (all bits set) nor below 32, and which, as bits of `odd`.
 
-    `words` are the planes as words of 64 pixels, of which n is a multiple; `whole` is room for as many as `odd`.
+    `words` are the planes as words of 64 pixels, of which n is a multiple.
     """
     w = n // 64
+    odd = odd[:w]
+    words = words[: 8 * s * w]
+    for i in range(w):
+        odd[i] = 0
+    for first in range(8, 8 * s, 8):
+        differ(words, w, first, odd)
+    last = words[(8 * s - 1) * w :]
     p0, p1, p2, p3 = words[:w], words[w : 2 * w], words[2 * w : 3 * w], words[3 * w : 4 * w]
     p4, p5, p6, p7 = words[4 * w : 5 * w], words[5 * w : 6 * w], words[6 * w : 7 * w], words[7 * w : 8 * w]
+    some = np.uint64(0)
     for i in range(w):
-        odd[i] = p5[i] | p6[i] | p7[i]
-        whole[i] = p0[i] & p1[i] & p2[i] & p3[i] & p4[i] & p5[i] & p6[i] & p7[i]
-    for p in range(8, 8 * s):
-        plane = words[p * w : (p + 1) * w]
-        for i in range(w):
-            odd[i] |= plane[i]
-            whole[i] &= plane[i]
-    any_ = np.uint64(0)
-    for i in range(w):
-        odd[i] &= ~whole[i]
-        any_ |= odd[i]
-    if any_ == 0:
+        x = last[i]
+        whole = x & ~odd[i] & p0[i] & p1[i] & p2[i] & p3[i] & p4[i] & p5[i] & p6[i] & p7[i]
+        found = (odd[i] | x | p5[i] | p6[i] | p7[i]) & ~whole
+        odd[i] = found
+        some |= found
+    if some == 0:
         return 0
     number = 0
     for i in range(w):
@@ -160,13 +180,13 @@ pixel_of = compiled(_pixel_loop)
 
 
 def _lift_loop(
-    planes: Any, words: Any, n: int, s: int, turned: Any, values: Any, odd: Any, whole: Any, table: Any, lifted: Any
+    planes: Any, words: Any, n: int, s: int, turned: Any, values: Any, odd: Any, table: Any, lifted: Any
 ) -> None:
     """The code of each pixel of a block and one more, 0 where masked, into `lifted`."""
     top = (np.int64(1) << (8 * s)) - 1
     number = n
     if n % 64 == 0:
-        number = odd_of(words, n, s, odd, whole)
+        number = odd_of(words, n, s, odd)
     if number > n // 16:
         values_of(planes, n, s, turned, values)
         for i in range(n):

@@ -101,12 +101,13 @@ def warm() -> None:
         bitshuffle: Any = import_module("data.images.bitshuffle")
         for kind in ("u1", "u2", "u4"):
             array = rng.integers(0, 200, (40, 67)).astype(kind)
-            made = bitshuffle.Packed(packed(array), array.shape, array.itemsize)
+            room = np.frombuffer(bytearray(packed(array)), np.uint8)
+            made = bitshuffle.Packed(room, array.shape, array.itemsize)
             made.pool(2, reduce.table(), Rejected(array > 150))
             made.pool(2, reduce.table())
             made.region(1, 1, 60, 30)
-            bitshuffle.fold([made, made], summed=True)
-            bitshuffle.fold([made, made], summed=False)
+            bitshuffle.fold([made, made], room, summed=True)
+            bitshuffle.fold([made, made], room, summed=False)
 
 
 def packed(array: NDArray[Any]) -> bytes:
