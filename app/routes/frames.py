@@ -134,7 +134,6 @@ class CodesHandler(FrameHandler):
             ("X-Frame-Height", str(height)),
             ("X-Frame-Factor", str(picture.reduced.factor)),
             ("X-Frame-Full", f"{picture.full[0]}x{picture.full[1]}"),
-            ("X-Frame-Levels", f"{picture.levels[0]},{picture.levels[1]}"),
             ("Vary", f"Accept-Encoding, {_QUICK}"),
             *_scale(picture.reduced.scale),
         ]

@@ -15,11 +15,13 @@ from data.images.formats.chunk import Chunk, Damaged
 from data.images.formats.frame import Peaks
 from data.images.loops import bitshuffle
 from data.images.pooler import Pooler
-from data.images.reduce import Pooling, Reduced, factor_for, levels, reduce, reduce_offsets, scale_of, scaled
+from data.images.reduce import Pooling, Reduced, factor_for, reduce, reduce_offsets, scale_of, scaled
+from data.images.room import room
 from data.images.series import Series, Shot
 from data.images.shelf import Shelf
 
 T = TypeVar("T")
+_SEEN = 500  # frames of which it is known that somebody looked at them
 How = Literal["max", "sum", "mean"]
 
 
@@ -44,11 +46,10 @@ class NotYet(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A reduced frame: its codes, the size (width, height) of the whole, and the counts for its contrast."""
+    """A reduced frame: its codes, and the size (width, height) of the whole."""
 
     reduced: Reduced
     full: tuple[int, int]
-    levels: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Images:
     def __init__(self, files: Files, projected: int = 400_000_000, compressed: int = 128_000_000) -> None:
         self.files = files
         self._packed: Cache[Shot, Compressed] = Cache(compressed, lambda kept: kept.packed.nbytes)
+        self._seen: Cache[Shot, bool] = Cache(_SEEN, lambda _: 1)
         self.shelf = Shelf(files.permits, files.supply)
         self._pooler = Pooler()
         self.projections: Cache[Projection, Frame] = Cache(projected, lambda f: f.array.nbytes + f.mask.nbytes)
@@ -150,22 +152,36 @@ class Images:
 
         return _sound(shot, lambda: self._packed.get(shot, read))
 
+    def _glimpsed(self, shot: Shot) -> "Compressed | None":
+        """As `compressed`, but at the first sight of a frame its bytes are this thread's until it asks for another.
+
+        Who steps or plays sees each frame once; to keep them all would cost more than to read one again.
+        """
+        decoder = bitshuffle()
+        if self._seen.held(shot) or self._packed.held(shot) is not None or decoder is None:
+            return self.compressed(shot)
+        self._seen.get(shot, lambda: True)
+        chunk = self.chunk(shot)
+        if chunk is None:
+            return None
+        held = room(chunk.size)
+        return _sound(shot, lambda: Compressed(decoder.Packed(chunk.read(held), chunk.shape, chunk.itemsize), chunk))
+
     def picture(self, subject: Subject, longest: int, pooling: Pooling = "max") -> Picture:
         """A frame reduced to at most ``longest`` pixels a side. Raises Unreadable, NotYet."""
         if isinstance(subject, Shot) and pooling == "max":
-            kept = self.compressed(subject)
+            kept = self._glimpsed(subject)
             if kept is not None:
                 factor = factor_for(kept.chunk.shape, longest)
                 codes = _sound(subject, lambda: self._pooler.pool(kept.packed, factor, kept.chunk.rejected))
-                return Picture(Reduced(codes, factor), kept.chunk.shape[::-1], levels(codes))
+                return Picture(Reduced(codes, factor), kept.chunk.shape[::-1])
             with self.shelf.frames(subject.path, subject.stamp) as frames:
                 offsets, shape = frames.offsets(subject.index), frames.shape
             found = None if offsets is None else reduce_offsets(offsets, shape, longest)
             if found is not None:
-                return Picture(found, shape[::-1], levels(found.codes))
+                return Picture(found, shape[::-1])
         frame = self.frame(subject)
-        small = reduce(frame, longest, pooling)
-        return Picture(small, frame.shape[::-1], levels(small.codes, even=small.scale is not None))
+        return Picture(reduce(frame, longest, pooling), frame.shape[::-1])
 
     def region(self, subject: Subject, x: int, y: int, width: int, height: int) -> Region:
         """The counts of a rectangle, cut at the edges of the frame (it may be empty). Raises Unreadable, NotYet."""

