@@ -88,7 +88,7 @@ def _row_loop(src: Any, at: int, value: int, row: Any) -> Any:
             if here[k] == -128:
                 run = k
                 break
-            value += np.int64(here[k])
+            value += here[k]
             into[k] = value
         at += run
         i += run
