@@ -21,6 +21,8 @@ BIN := $(VENV)/bin
 MODELS := $(VENV)/models
 NODE := $(VENV)/node
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# What draws models: without it everything else works.
+MODEL = $(PIP) install --editable '.[model]' || echo "Mol* could not be installed: models are listed and not drawn."
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
 .PHONY: help demo serve check test lint types tests setup system bench docs format
@@ -46,11 +48,13 @@ $(VENV)/.made:
 $(VENV)/.run: pyproject.toml $(VENV)/.made
 	@echo "Installing ISPyB Lens into $(VENV) (once; takes a minute or two) …"
 	@$(PIP) install --editable '.[fast,mx,export]'
+	@$(MODEL)
 	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.made
 	@echo "Installing ISPyB Lens and what its tests need into $(VENV) …"
 	@$(PIP) install --editable '.[fast,mx,export,test,dev]'
+	@$(MODEL)
 	@touch $@ $(VENV)/.run
 
 # Both packages of models are called ispyb once imported, so neither may be in the environment.

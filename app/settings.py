@@ -136,6 +136,12 @@ class FileSettings:
         "How a path in ISPyB is spelled on this host: `[from, to]`, the longest `from` first.",
         (),
     )
+    viewer: str = _setting(
+        kinds.file_path(),
+        "Folder `build/viewer` of the npm package `molstar` 5.11.0, which draws models; empty: that of the extra "
+        "`model`.",
+        "",
+    )
 
 
 @dataclass(frozen=True, slots=True)

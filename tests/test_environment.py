@@ -23,8 +23,8 @@ DISTRIBUTIONS = {
 CONDA_EXTRAS = ("mysql", "mysqlclient", "ldap", "fast", "mx", "export", "radial", "stacks", "live")
 # What conda-forge calls otherwise.
 CONDA_NAMES = {"python-isal": "isal"}
-# The window of the desktop brings a browser engine: only those who ask for it install it.
-PIP_EXTRAS = ("desktop",)
+# The window of the desktop brings a browser engine: only those who ask for it install it. Mol* is not on conda-forge.
+PIP_EXTRAS = ("desktop", "model")
 
 
 def requirements(lines: Iterable[str]) -> dict[str, Requirement]:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.routes import frames, pictures, stacks
+from app.routes import frames, models, pictures, stacks
 from app.routes.answers import Body, Darkroom
 from app.routes.lanes import Lanes
 from app.routes.rows import Rows
 from app.services import Services
 from app.settings import Settings, SettingsError, variable
+from app.viewer_files import ViewerFiles
 from data.images import loops
 from data.images.cache import Cache
 from data.images.images import Images
@@ -39,7 +40,12 @@ def patterns(services: Services) -> list[tuple[Any, ...]]:
         most=chosen.most,
     )
     loops.hold_back()
-    return [*frames.patterns(room), *stacks.patterns(room), *pictures.patterns(room)]
+    return [
+        *frames.patterns(room),
+        *stacks.patterns(room),
+        *pictures.patterns(room),
+        *models.patterns(room, ViewerFiles(services.settings.files.viewer)),
+    ]
 
 
 def _words(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from random import Random
 from typing import Any
 
+from data.demo.molecule import peaks
 from data.demo.plan import Plan
 from data.demo.rows import Row
 from data.schema import (
@@ -26,8 +27,9 @@ _GROUPS = {
     "P 61 2 2": 178, "P 65 2 2": 179, "P 63 2 2": 182, "F 2 3": 196, "I 2 3": 197, "I 21 3": 199, "F 4 3 2": 209,
 }  # fmt: skip
 """Numbers of the space groups that pipelines say here (International Tables)."""
-_ATOMS = (("NZ", "A", "LYS", 33), ("SD", "A", "MET", 105), ("SG", "B", "CYS", 6), ("O", "A", "HOH", 301))
 _EVERY = 23
+_COARSEST = 2.2
+"""Å: the maps of the demo are computed to no higher resolution, as they are made when they are first looked at."""
 
 
 def add_downstream(plan: Plan) -> None:
@@ -37,16 +39,19 @@ def add_downstream(plan: Plan) -> None:
         name: rows.add(SpaceGroup, number=number, short=name.replace(" ", ""), name=name)
         for name, number in _GROUPS.items()
     }
-    groups = {row["auto_proc_id"]: row["space_group"] for row in rows.of(AutoProc)}
-    ends = {row["auto_proc_id"]: row["program_id"] for row in rows.of(AutoProc)}
+    reduced = {row["auto_proc_id"]: row for row in rows.of(AutoProc)}
     programs = {row["program_id"]: row for row in rows.of(Program)}
     limits = {row["scaling_id"]: row["high"] for row in rows.of(Statistics) if row["shell"] == "overall"}
     for scaling in list(rows.of(Scaling)):
         key = scaling["scaling_id"]
         if key % _EVERY or limits.get(key, 9.0) > 2.6:
             continue
-        program = programs[ends[scaling["auto_proc_id"]]]
-        about = {"scaling_id": key, "high": limits[key], "group": known.get(groups[scaling["auto_proc_id"]])}
+        data = reduced[scaling["auto_proc_id"]]
+        program = programs[data["program_id"]]
+        cell = [data[f"cell_{name}"] for name in ("a", "b", "c", "alpha", "beta", "gamma")]
+        about = {"scaling_id": key, "high": limits[key], "group": known.get(data["space_group"])}
+        about["drawn"] = {"cell": cell, "space_group": data["space_group"], "seed": key,
+                          "high": max(limits[key], _COARSEST)}  # fmt: skip
         _sad(plan, random, program, about)
         _replace(plan, random, program, about)
 
@@ -82,7 +87,7 @@ def _sad(plan: Plan, random: Random, program: Row, about: dict[str, Any]) -> Non
         for metric, value in told:
             plan.rows.add(PhasingStatistics, step_id=previous, metric=metric, value=round(value, 2))
         files = [("TXT", f"{name}.txt"), *([("PDB", "model.pdb")] if kind == "MODELBUILDING" and worked else [])]
-        _leave(plan, run, name, *files)
+        _leave(plan, run, name, about, *files)
         if not fine:
             break
 
@@ -98,27 +103,44 @@ def _replace(plan: Plan, random: Random, program: Row, about: dict[str, Any]) ->
     for metric, value in (("Start R-work", work + 0.18), ("Start R-free", free + 0.16), ("Final R-work", work),
                           ("Final R-free", free)):  # fmt: skip
         rows.add(PhasingStatistics, step_id=step, metric=metric, value=round(value, 4))
-    _leave(plan, refined, "REFMAC5", ("PDB", "refined.pdb"), ("Logfile", "refmac.txt"))
+    files = (("PDB", "refined.pdb"), ("Map", "refined.mtz"), ("Logfile", "refmac.txt"))
+    _leave(plan, refined, "REFMAC5", about, *files)
+    folder = f"/simulated/dimple/{about['scaling_id']}"
     mr = rows.add(
         MRRun, scaling_id=about["scaling_id"], program_id=program["program_id"], pipeline="dimple",
         r_start=round(work + 0.15, 4), r_end=round(work, 4), r_free_start=round(free + 0.13, 4),
-        r_free_end=round(free, 4), success=1,
+        r_free_end=round(free, 4), success=1, directory=folder, model="final.pdb", reflections="final.mtz",
     )  # fmt: skip
-    for kind, count in (("difference", random.randint(0, 3)), ("anomalous", random.randint(0, 4))):
-        for _ in range(count):
-            atom, chain, residue, number = random.choice(_ATOMS)
-            x, y, z = (round(random.uniform(-30, 60), 2) for _ in range(3))
+    _drawn(plan, f"{folder}/final.pdb", about)
+    _drawn(plan, f"{folder}/final.mtz", about)
+    # Every other run has its peaks in ISPyB, as fractions of the cell; of the others the map is searched.
+    if about["scaling_id"] % 2:
+        return
+    for kind, least in (("difference", 5.0), ("anomalous", 4.0)):
+        for atom, place in peaks(tuple(about["drawn"]["cell"]), about["scaling_id"]):
+            if kind == "difference" and atom[1] != "ZN":
+                continue
+            x, y, z = (round(float(value), 4) for value in place)
             rows.add(
-                Blob, mr_id=mr, x=x, y=y, z=z, height=round(random.uniform(4.5, 14), 2), atom=atom, chain=chain,
-                residue=residue, residue_number=number, distance=round(random.uniform(0.1, 6), 2), map_kind=kind,
+                Blob, mr_id=mr, x=x, y=y, z=z, height=round(least + random.uniform(1, 9), 2), atom=atom[0], chain="A",
+                residue=atom[2], residue_number=atom[3], distance=round(random.uniform(0.1, 0.6), 2), map_kind=kind,
             )  # fmt: skip
 
 
-def _leave(plan: Plan, run: int, name: str, *files: tuple[str, str]) -> None:
+def _leave(plan: Plan, run: int, name: str, about: dict[str, Any], *files: tuple[str, str]) -> None:
     folder = f"/simulated/phasing/{run}"
     for kind, file in files:
         plan.rows.add(PhasingAttachment, run_id=run, kind=kind, name=file, directory=folder)
+        _drawn(plan, f"{folder}/{file}", about)
         if file.endswith(".txt"):
             plan.pictures[f"{folder}/{file}"] = {
                 "kind": "log", "seed": run, "lines": 80, "program": name, "command": name, "message": None,
             }  # fmt: skip
+
+
+def _drawn(plan: Plan, path: str, about: dict[str, Any]) -> None:
+    """A model or a map, but for one in eleven, which is gone."""
+    kind = path.rsplit(".", 1)[-1]
+    if kind in {"pdb", "mtz"} and about["scaling_id"] % 11:
+        # The pipelines do not know of the metal: it is in the maps only.
+        plan.pictures[path] = {"kind": kind, **about["drawn"], "metal": False}

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from data.demo import render, scans
+from data.demo import molecule, render, scans
 from data.demo.curves import curves
 from data.demo.drawing import at_image, recipe_of
 from data.demo.logs import log_of, report_of
@@ -22,7 +22,7 @@ from data.demo.writers import whole
 STORED = "/simulated"
 _LOOK_EVERY = 20
 _FRESH = 180.0  # seconds: longer than anybody reads one file
-_REMADE = {".h5", ".cbf", ".jpg", ".json", ".fluo", ".efs", ".mca", ".txt", ".log", ".html"}
+_REMADE = {".h5", ".cbf", ".jpg", ".json", ".fluo", ".efs", ".mca", ".txt", ".log", ".html", ".mtz", ".pdb"}
 _FRAMES = re.compile(r"(?P<stem>[\w.+-]{1,150}_\d{1,5})_(?:master\.h5|data_\d{6}\.h5|\d{4}\.cbf)", re.ASCII)
 
 
@@ -132,6 +132,10 @@ def _picture(path: Path, what: dict[str, Any]) -> bool:
         with whole(path) as name:
             name.write_text(_TEXTS[what["kind"]](what), encoding="utf-8")
         return True
+    if what["kind"] == "mtz":
+        with suppress(molecule.NoGemmi), whole(path) as name:
+            molecule.write_mtz(what, name)
+        return path.exists()
     render.ensure(Recipe(file=path.name, **what), path.parent)
     return True
 
@@ -161,4 +165,5 @@ def _drift(what: dict[str, Any]) -> str:
 
 
 _TEXTS = {"drift": _drift, "curves": curves, "log": log_of, "report": report_of,
-          "energy_scan": scans.energy_scan, "factors": scans.factors, "xrf": scans.xrf}  # fmt: skip
+          "pdb": molecule.pdb_of, "energy_scan": scans.energy_scan, "factors": scans.factors,
+          "xrf": scans.xrf}  # fmt: skip

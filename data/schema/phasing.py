@@ -131,7 +131,7 @@ class MRRun(Table):
 
 
 class Blob(Table):
-    """Density that no atom explains, or a peak of a map: place in Å, height in σ, distance in Å."""
+    """Density that no atom explains, or a peak of a map: place as fractions of the cell, height in σ, distance in Å."""
 
     __tablename__ = "MXMRRunBlob"
     blob_id: Mapped[int] = key("mxMRRunBlobId")

@@ -1,17 +1,21 @@
-"""Grid scans, a screening, an energy scan and a spectrum of the small site, in mx415-1 and, hostile, in hx9."""
+"""Grid scans, a screening, an energy scan and a spectrum of the small site, in mx415-1 and, hostile, in hx9; models."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from data import schema as s
+from data.demo import molecule
 from data.demo import scans as made
 
 GRID, BARE, SCREENED = 4011, 4013, 4014
 """Two grids at right angles from ``GRID`` on, of 4 by 3 cells; a mesh without GridInfo; a screened collection."""
 SCAN, SPECTRUM = 501, 601
 HOSTILE_SCAN, HOSTILE_SCREENED = 509, 901
+MODEL = 5228
+"""A collection whose result 3 gave two models, 71 and 72; the file of the second is gone."""
 
 
 def add_scans(add: Callable[..., Any], collection: Callable[..., dict[str, Any]], files: Path, hostile: str) -> None:
@@ -80,3 +84,14 @@ def add_scans(add: Callable[..., Any], collection: Callable[..., dict[str, Any]]
             start=when,
             comments=name[-200:],
         )
+    _models(add, files)
+
+
+def _models(add: Callable[..., Any], files: Path) -> None:
+    what = {"cell": (42.0, 51.0, 61.0, 90.0, 104.0, 90.0), "space_group": "C 1 2 1", "seed": 7, "high": 2.5}
+    (files / "m.pdb").write_text(molecule.pdb_of(what | {"metal": False}))
+    with suppress(molecule.NoGemmi):
+        molecule.write_mtz(what, files / "m.mtz")
+    for key, free, name in ((71, 0.2, "m.pdb"), (72, 0.3, "gone.pdb")):
+        add(s.MRRun, mr_id=key, scaling_id=3, pipeline="dimple", r_free_end=free, model=name, reflections="m.mtz",
+            directory=str(files))  # fmt: skip

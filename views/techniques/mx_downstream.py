@@ -5,9 +5,11 @@ from typing import Any
 
 from panel.viewable import Viewable
 
+from data.core import attachments
 from data.core import collection as collections
 from data.reader import Reader
 from data.techniques.mx.downstream import Downstream, by_space_group, downstream, succeeded
+from data.techniques.mx.models import Candidate, candidates, fractional
 from views import place as places
 from views.core.tabs import tabs_of
 from views.desk import Desk
@@ -19,6 +21,7 @@ from views.parts.text import MISSING, number, space_group, when
 from views.place import Place
 from views.problem import Problem
 from views.reading import Reading
+from views.techniques.mx_model import ModelPanel
 from views.view import Span
 
 Row = dict[str, Any]
@@ -43,13 +46,14 @@ _RUNS = (
     m.head("Message"),
     m.head("Files"),
 )
+_PLACE = "As a fraction of the cell, as ISPyB defines it; in Å where a run states larger numbers"
 _BLOBS = (
     m.head("Run"),
     m.head("Map"),
     m.head("Height", "σ", "", "right"),
-    m.head("x", "Å", "", "right"),
-    m.head("y", "Å", "", "right"),
-    m.head("z", "Å", "", "right"),
+    m.head("x", "", _PLACE, "right"),
+    m.head("y", "", _PLACE, "right"),
+    m.head("z", "", _PLACE, "right"),
     m.head("Nearest atom"),
     m.head("Distance", "Å", "From the nearest atom", "right"),
 )
@@ -58,10 +62,11 @@ _DEEPEST = 12
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The collection and what came after."""
+    """The collection, what came after, and the models among it."""
 
     collection: Row
     found: Downstream
+    models: list[Candidate]
 
 
 class DownstreamView:
@@ -69,27 +74,34 @@ class DownstreamView:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._place = Place("downstream")
         self._number: int | None = None
         self._answer: Answer | None = None
+        self._others: list[Viewable] = []
         self._head = Blocks([b.loading(2)])
         self._tree = Blocks()
         self._runs = Matrix(label="Runs of molecular replacement")
         self._blobs = Matrix(label="Blobs and peaks")
         self._pictures = Blocks()
+        self._model = ModelPanel(desk, self._modelled, self._choose)
         self.parts: list[Viewable] = [self._head]
         self.spans: list[Span] = [12]
         self._reading: Reading[Answer] = Reading(desk, self._tell, self._fail)
         self._again: Reading[Answer] = Reading(desk, self._tell, lambda problem: None)
 
     def show(self, place: Place) -> None:
-        """Show the collection."""
+        """Show the collection, with the model that the link names."""
+        self._place = place
         if place.collection != self._number or self._answer is None:
             self._number, self._answer = place.collection, None
             self._head.set([b.heading(f"Collection {self._number}", 1), b.loading(3)])
             self._arrange([self._head])
             crumbs = (("Proposals", places.proposals()), (f"{self._number}", None))
             self._desk.head(f"Downstream of {self._number}", crumbs)
-        self._reading.ask(self._question)
+            self._model.clear()
+            self._reading.ask(self._question)
+        else:
+            self._draw_model(self._answer)
 
     def beat(self) -> None:
         """The visit changed: more may have come."""
@@ -102,18 +114,35 @@ class DownstreamView:
         """Drop what is under way."""
         self._reading.forget()
         self._again.forget()
+        self._model.forget()
 
     def _question(self, reader: Reader) -> Answer:
         key = self._number or 0
-        return Answer(collections.collection(reader, key), downstream(reader, key))
+        row, found = collections.collection(reader, key), downstream(reader, key)
+        return Answer(row, found, candidates(found, attachments.of_runs(reader, key)))
 
-    def _arrange(self, parts: list[Viewable]) -> None:
+    def _choose(self, key: str) -> None:
+        self._desk.go(self._place.seeing(model=key), True)
+
+    def _draw_model(self, answer: Answer) -> None:
+        self._model.show(answer.collection["id"], answer.models, self._place.seen("model"))
+
+    def _modelled(self) -> None:
+        """The model has other parts than before."""
+        if self._others:
+            self._arrange(self._others)
+
+    def _arrange(self, others: list[Viewable]) -> None:
+        """The head, the model, and what else there is."""
+        self._others = others
+        parts = [*others[:1], *self._model.parts, *others[1:]]
         if parts != self.parts:
             self.parts, self.spans = parts, [12] * len(parts)
             self._desk.redraw()
 
     def _fail(self, problem: Problem) -> None:
         self._desk.pulse.watch(None)
+        self._model.clear()
         self._head.set(
             [b.heading(f"Collection {self._number}", 1), b.problem(problem.title, problem.text, problem.reference)]
         )
@@ -138,7 +167,7 @@ class DownstreamView:
             *tabs_of(desk, row, "downstream", {"downstream": count}),
         ]
         parts: list[Viewable] = [self._head]
-        if found.empty:
+        if found.empty and not answer.models:
             words = "Phasing, refinement and ligands appear here once a pipeline has written them to ISPyB."
             head.append(b.empty("Nothing came after yet", words))
         self._head.set(head)
@@ -166,6 +195,7 @@ class DownstreamView:
             self._pictures.set([b.card("Pictures of blobs", [b.images(pictures[:60], height=200)])])
             parts.append(self._pictures)
         self._arrange(parts)
+        self._draw_model(answer)
 
     def _group(self, name: str, steps: list[Row]) -> Block:
         below: dict[str | None, list[Row]] = {}
@@ -225,10 +255,12 @@ def _course(start: float | None, end: float | None) -> str:
 
 
 def _blob(run: Row, blob: Row) -> Block:
+    same = [one for one in run["blobs"] if one["map_kind"] == blob["map_kind"]]
+    digits, unit = (4, "") if fractional(same) else (2, " Å")
     line = [
         m.cell(blob["map_kind"] or MISSING, align="left"),
         m.cell(number(blob["height"], 1)),
-        *(m.cell(number(blob[axis], 2)) for axis in ("x", "y", "z")),
+        *(m.cell(number(blob[axis], digits) + (unit if blob[axis] is not None else "")) for axis in ("x", "y", "z")),
         m.cell(blob["nearest"] or MISSING, align="left"),
         m.cell(number(blob["distance"], 2)),
     ]

@@ -56,9 +56,9 @@ def downstream(reader: Reader, collection_id: int) -> Downstream:
 
     A step: key, previous (key or None), kind (PREPARE … LIGAND_FIT), method, space_group, solvent, hand, low, high (Å),
     pipeline (whose data it took), run {name, status: ok, failed or None, message, start, end}, statistics (by metric,
-    overall), files. A replacement: id, pipeline, program, space_group, r_start, r_end, r_free_start, r_free_end
-    (fractions), llg, tfz, success, message, blobs, files. A file: key, name, kind. A blob: id, x, y, z (Å), height (σ),
-    nearest, distance (Å), map_kind, views (keys of pictures).
+    overall), files. A replacement: id, pipeline, program, program_id (of the run that made it), space_group, r_start,
+    r_end, r_free_start, r_free_end (fractions), llg, tfz, success, message, blobs, files. A file: key, name, kind. A
+    blob: id, x, y, z (see `models.fractional`), height (σ), nearest, distance (Å), map_kind, views (keys of pictures).
     """
     visit_id = visit_of(reader, collection_id)
     steps = _steps(reader, visit_id, collection_id) + _phasings(reader, visit_id, collection_id)
@@ -214,6 +214,7 @@ def _replacements(reader: Reader, visit_id: int, collection_id: int) -> list[Row
         (
             MRRun.mr_id.label("id"),
             MRRun.pipeline.label("program"),
+            MRRun.program_id,
             MRRun.space_group.label("own_group"),
             AutoProc.space_group.label("data_group"),
             Program.name.label("pipeline"),
@@ -239,6 +240,7 @@ def _replacements(reader: Reader, visit_id: int, collection_id: int) -> list[Row
         found[row.id] = {
             "id": row.id,
             "program": row.program,
+            "program_id": row.program_id,
             "space_group": row.own_group or row.data_group,
             "pipeline": row.pipeline,
             **{key: getattr(row, key) for key in keys},

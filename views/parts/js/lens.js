@@ -2,8 +2,8 @@
 // The others are loaded beside it with the same version in their address, so that a browser may keep them for ever.
 const query = new URL(import.meta.url).search
 const beside = (name) => import(`../../_js/js/${name}.js${query}`)
-const [, shell, blocks, table, frame, matrix, choices, scatter, run, file, timeline, quality] = await Promise.all(
-  ["dom", "shell", "blocks", "table", "frame", "matrix", "choices", "scatter", "run", "file", "timeline", "quality"].map(beside),
+const [, shell, blocks, table, frame, matrix, choices, scatter, run, file, timeline, quality, model] = await Promise.all(
+  ["dom", "shell", "blocks", "table", "frame", "matrix", "choices", "scatter", "run", "file", "timeline", "quality", "model"].map(beside),
 )
 
 const part = (render) => ({render})
@@ -20,4 +20,5 @@ export default {
   FilePane: part(file.render),
   TimelinePlot: part(timeline.render),
   QualityBoard: part(quality.render),
+  ModelPane: part(model.render),
 }
