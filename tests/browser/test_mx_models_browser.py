@@ -34,7 +34,7 @@ PAINTED = """() => {
 
 @pytest.mark.skipif(packaged() is None, reason="the viewer is not installed (extra model)")
 def test_a_model_is_drawn_and_a_peak_is_centred(site: Site, opened: Open) -> None:
-    page = opened(site, f"?collection={MODEL}&tab=downstream")
+    page = opened(site, f"?collection={MODEL}&tab=downstream", viewport={"width": 900, "height": 600})
     # What the driver of a machine without a graphics card has to say.
     page.heard.allowed.append("GPU stall due to ReadPixels")  # type: ignore[attr-defined]
     card = page.get_by_role("region", name="Model and maps")

@@ -29,15 +29,29 @@
     viewer?.plugin.canvas3d?.setProps({renderer: {backgroundColor: dark ? 0x14171c : 0xffffff}})
   }
 
+  /** Is there no graphics card? So it is in remote desktops: then nothing is drawn that only looks better. */
+  function plain() {
+    const probe = document.createElement("canvas").getContext("webgl")
+    const about = probe?.getExtension("WEBGL_debug_renderer_info")
+    const name = about ? String(probe.getParameter(about.UNMASKED_RENDERER_WEBGL)) : ""
+    probe?.getExtension("WEBGL_lose_context")?.loseContext()
+    return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name)
+  }
+
   async function made() {
     if (viewer) return viewer
+    const cheap = plain()
     viewer = await molstar.Viewer.create("app", {
       extensions: [], layoutIsExpanded: false, layoutShowControls: false, layoutShowRemoteState: false,
       layoutShowSequence: false, layoutShowLog: false, layoutShowLeftPanel: false, viewportShowExpand: false,
       viewportShowToggleFullscreen: true, viewportShowSelectionMode: false, viewportShowAnimation: false,
       viewportShowSettings: false, viewportShowControls: false, volumeStreamingDisabled: true,
-      allowMajorPerformanceCaveat: true,
+      allowMajorPerformanceCaveat: true, transparency: "blended", ...(cheap ? {disableAntialiasing: true, pixelScale: 0.75} : {}),
     })
+    if (cheap) {
+      const off = {name: "off", params: {}}
+      viewer.plugin.canvas3d?.setProps({multiSample: {mode: "off"}, postprocessing: {occlusion: off, shadow: off, outline: off, antialiasing: off, sharpening: off}})
+    }
     return viewer
   }
 
