@@ -64,30 +64,35 @@ class EventLine:
         self._reading.forget()
 
     def _draw(self, found: Timeline) -> None:
-        if self._question is not None and self._question.lanes == "sample":
-            order = list(dict.fromkeys(bar.lane for bar in found.bars))
-            others = {"0": "No sample", "…": "Others"}
-            labels = [found.names.get(lane) or others.get(lane, lane) for lane in order]
-        else:
-            held = {bar.lane for bar in found.bars}
-            order = [kind for kind in KINDS if kind in held]
-            labels = [KINDS[kind] for kind in order]
-        at = {lane: place for place, lane in enumerate(order)}
-        bars: dict[str, list[Any]] = {
-            "stream": [bar.stream for bar in found.bars],
-            "number": [bar.number for bar in found.bars],
-            "key": [bar.key for bar in found.bars],
-            "kind": [bar.kind for bar in found.bars],
-            "lane": [at[bar.lane] for bar in found.bars],
-            "start": [seconds(bar.start) for bar in found.bars],
-            "end": [None if bar.end is None else seconds(bar.end) for bar in found.bars],
-            "count": [bar.count for bar in found.bars],
-            "what": [bar.what if bar.count == 1 else None for bar in found.bars],
-        }
-        span, whole = (found.low, found.high), (found.first, found.last)
-        lanes = [{"label": label} for label in labels]
-        self.plot.draw(lanes, bars, span, whole, self._desk.now(), force=self._force)
+        lanes = "kind" if self._question is None else self._question.lanes
+        drawn(self.plot, found, lanes, self._desk.now(), force=self._force)
         self._force = False
 
     def _fail(self, problem: Problem) -> None:
         self.plot.fail(f"{problem.title}. {problem.text}")
+
+
+def drawn(plot: TimelinePlot, found: Timeline, by: Lanes, now: datetime, *, force: bool = False) -> None:
+    """Draw a timeline whose lanes are kinds or samples."""
+    if by == "sample":
+        order = list(dict.fromkeys(bar.lane for bar in found.bars))
+        others = {"0": "No sample", "…": "Others"}
+        labels = [found.names.get(lane) or others.get(lane, lane) for lane in order]
+    else:
+        held = {bar.lane for bar in found.bars}
+        order = [kind for kind in KINDS if kind in held]
+        labels = [KINDS[kind] for kind in order]
+    at = {lane: place for place, lane in enumerate(order)}
+    bars: dict[str, list[Any]] = {
+        "stream": [bar.stream for bar in found.bars],
+        "number": [bar.number for bar in found.bars],
+        "key": [bar.key for bar in found.bars],
+        "kind": [bar.kind for bar in found.bars],
+        "lane": [at[bar.lane] for bar in found.bars],
+        "start": [seconds(bar.start) for bar in found.bars],
+        "end": [None if bar.end is None else seconds(bar.end) for bar in found.bars],
+        "count": [bar.count for bar in found.bars],
+        "what": [bar.what if bar.count == 1 else None for bar in found.bars],
+    }
+    span, whole = (found.low, found.high), (found.first, found.last)
+    plot.draw([{"label": label} for label in labels], bars, span, whole, now, force=force)

@@ -131,14 +131,7 @@ class QualityView:
         if not len(answer.series.place):
             self._board.say("No spot finder has written numbers for these images. They appear here by themselves.")
         else:
-            segments = [
-                {"id": one.collection_id, "name": one.name, "offset": one.offset, "images": one.images,
-                 "first": one.first,
-                 "start": one.axis_start, "step": one.axis_range}
-                for one in found.segments
-            ]  # fmt: skip
-            self._board.draw(segments, found.length, answer.span, answer.series.width, _columns(answer.series),
-                             force=answer.force)  # fmt: skip
+            drawn(self._board, found, answer.series, answer.span, force=answer.force)
         self._arrange(True)
 
     def _fail(self, problem: Problem) -> None:
@@ -220,6 +213,18 @@ class QualityView:
         found = self._answer.layout.image(place) if self._answer else None
         if found is not None:
             self._desk.go(places.image(*found), False)
+
+
+def drawn(
+    board: QualityBoard, found: quality.Layout, series: quality.Series, span: tuple[int, int], *, force: bool = False
+) -> None:
+    """Draw a series."""
+    segments = [
+        {"id": one.collection_id, "name": one.name, "offset": one.offset, "images": one.images, "first": one.first,
+         "start": one.axis_start, "step": one.axis_range}
+        for one in found.segments
+    ]  # fmt: skip
+    board.draw(segments, found.length, span, series.width, _columns(series), force=force)
 
 
 def _columns(found: quality.Series) -> dict[str, list[Any]]:
