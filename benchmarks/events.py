@@ -30,11 +30,9 @@ from facility import BIG_VISIT, Facility, fill, server
 from playwright.sync_api import sync_playwright
 from report import interleaved, json_line, surroundings
 from servers.chromium import ARGUMENTS, chromium
-from sqlalchemy import select
 
 from data.lists import Asked
 from data.reader import Reader
-from data.schema import Visit
 from data.source import Source
 from data.techniques.mx import events, quality
 from data.techniques.mx.timeline import Timeline, timeline
@@ -124,19 +122,18 @@ def asked(large: Facility, rounds: int) -> tuple[dict[str, float], Any, Timeline
         if name == "scientist":
             continue
         reader, number = Reader(source, scope), large.id_at(0)
-        about = reader.rows(select(Visit.start, Visit.end).where(Visit.visit_id == BIG_VISIT))[0]
-        line = timeline(reader, BIG_VISIT, Asked(), about=tuple(about))
+        line = timeline(reader, BIG_VISIT, Asked())
         series = whole_series(reader, number)
         assert line.first is not None
         assert line.last is not None
         middle = line.first + (line.last - line.first) / 2
         hour = (middle, middle + timedelta(hours=1))
 
-        def part(reader: Reader = reader, hour: Any = hour, about: Any = about) -> Timeline:
-            return timeline(reader, BIG_VISIT, Asked(), low=hour[0], high=hour[1], about=tuple(about))
+        def part(reader: Reader = reader, hour: Any = hour) -> Timeline:
+            return timeline(reader, BIG_VISIT, Asked(), low=hour[0], high=hour[1])
 
-        def all_of_it(reader: Reader = reader, about: Any = about) -> int:
-            return sent(timeline_plot(timeline(reader, BIG_VISIT, Asked(), about=tuple(about))))
+        def all_of_it(reader: Reader = reader) -> int:
+            return sent(timeline_plot(timeline(reader, BIG_VISIT, Asked())))
 
         actions: dict[str, Callable[[], object]] = {
             "quality": lambda reader=reader, number=number: sent(quality_board(whole_series(reader, number))),
