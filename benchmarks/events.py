@@ -37,12 +37,14 @@ from data.source import Source
 from data.techniques.mx import events, quality
 from data.techniques.mx.timeline import Timeline, timeline
 from views.parts.part import Part, to_json
-from views.parts.quality import PANELS, QualityBoard
+from views.parts.quality import QualityBoard
 from views.parts.timeline import TimelinePlot
 from views.techniques.mx_event_line import drawn as drawn_line
 from views.techniques.mx_quality import drawn as drawn_quality
 
 _FIRST = 800_000_000
+_SHOWN = ("spots", "resolution", "dozor")
+"""What the page draws unless told otherwise."""
 
 
 def add_more(running: Any, name: str, large: Facility, images: int, actions: int, scans: int) -> None:
@@ -83,13 +85,14 @@ def add_more(running: Any, name: str, large: Facility, images: int, actions: int
 def whole_series(reader: Reader, number: int) -> tuple[quality.Layout, quality.Series]:
     """What the page asks to draw all images of a collection."""
     found = quality.layout(reader, number)
-    return found, quality.series(reader, found)
+    return found, quality.series(reader, found, indicators=_SHOWN)
 
 
 def part_of_series(reader: Reader, number: int) -> quality.Series:
     """A hundredth of it."""
     found = quality.layout(reader, number)
-    return quality.series(reader, found, found.length // 2, found.length // 2 + found.length // 100)
+    middle = found.length // 2
+    return quality.series(reader, found, middle, middle + found.length // 100, indicators=_SHOWN)
 
 
 def sent(part: Part) -> int:
@@ -100,7 +103,7 @@ def sent(part: Part) -> int:
 def quality_board(found: tuple[quality.Layout, quality.Series]) -> QualityBoard:
     """The part that draws a series."""
     board = QualityBoard(lambda *span: None, lambda place: None)
-    board.look([panel["key"] for panel in PANELS[:3]], False)
+    board.look(_SHOWN, False)
     layout, series = found
     drawn_quality(board, layout, series, (0, layout.length - 1))
     return board

@@ -68,7 +68,7 @@ class QualityView:
             self._desk.pulse.watch(self._answer.layout.visit_id)
             self._crumbs(self._answer.row)
             self._set_look()
-        if new or any(before.seen(key) != place.seen(key) for key in ("of", "from", "to")):
+        if new or any(before.seen(key) != place.seen(key) for key in ("of", "from", "to", "show")):
             other = new or before.seen("of") != place.seen("of")
             (self._reading if new else self._again).ask(self._question(force=other))
 
@@ -94,6 +94,7 @@ class QualityView:
     def _question(self, *, force: bool = False) -> Any:
         number, whole = self._number or 0, self._whole_group()
         low, high = _whole(self._place.seen("from")), _whole(self._place.seen("to"))
+        panels = tuple(self._panels())
         pulse, shared = self._desk.pulse, self._desk.shared
         version = pulse.version()
 
@@ -104,14 +105,14 @@ class QualityView:
             span = (
                 (low, min(high, last)) if low is not None and high is not None and low < min(high, last) else (0, last)
             )
-            drawn = quality.series(reader, found, *span)
+            drawn = quality.series(reader, found, *span, indicators=panels)
             return _Answer(row, found, drawn, span, force)
 
         def ask(reader: Reader) -> _Answer:
             answer = self._answer
             if answer is None:
                 return read(reader)
-            key = ("quality", number, whole, low, high, force)
+            key = ("quality", number, whole, low, high, panels, force)
             return shared.answer(reader, answer.layout.visit_id, version, key, read)
 
         return ask

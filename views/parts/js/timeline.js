@@ -167,15 +167,26 @@ export function render(given) {
     })
   }
   /** What lies between events for long, with how long. */
-  function gaps(w) {
+  let breaks = null // of the bars that it was worked out for, as that takes longer than to draw
+  function quiet() {
     const b = bars()
+    if (breaks?.of === b) return breaks.found
     const spans = []
     for (let i = 0; i < (b.start?.length ?? 0); i++) spans.push([b.start[i], b.end[i] ?? b.start[i]])
     spans.sort((a, c) => a[0] - c[0])
+    const found = []
     let until = null
-    context.textAlign = "center"
     for (const [from, to] of spans) {
-      if (until !== null && from - until >= Math.max(GAP, (high - low) * GAP_SHARE)) {
+      if (until !== null && from - until >= GAP) found.push([until, from])
+      until = until === null ? to : Math.max(until, to)
+    }
+    breaks = {of: b, found}
+    return found
+  }
+  function gaps(w) {
+    context.textAlign = "center"
+    for (const [until, from] of quiet()) {
+      if (from - until >= (high - low) * GAP_SHARE) {
         const x0 = Math.max(px(until), LEFT), x1 = Math.min(px(from), w - RIGHT)
         if (x1 - x0 > 3) {
           context.globalAlpha = 0.1
@@ -185,7 +196,6 @@ export function render(given) {
           if (context.measureText(text).width < x1 - x0 - 6) context.fillText(text, (x0 + x1) / 2, TOP - 9)
         }
       }
-      until = until === null ? to : Math.max(until, to)
     }
     context.globalAlpha = 1
   }
