@@ -65,7 +65,10 @@ def services(settings: Settings, files: Files | None = None) -> Services:
         url.render_as_string(hide_password=False),
         statement_seconds=database.statement_seconds,
         pool=database.pool,
-        choices={"mx.best": settings.results.best},
+        choices={
+            "mx.best": settings.results.best,
+            **{f"mca.{beamline}": ",".join(numbers) for beamline, numbers in settings.results.mca.items()},
+        },
     )
     if files is None:
         files = Files(tuple(Path(root) for root in settings.files.roots), settings.files.map)

@@ -23,6 +23,7 @@ from app.kinds import Kind, Wrong
 from app.provider_kinds import ProviderSettings, loopback
 from app.provider_settings import ACCOUNTS_ONLY
 from data.techniques.mx.rule import METRICS, SHELLS, rule_from
+from data.techniques.mx.spectra import Calibration
 from data.techniques.ssx.choice import WORDS, choice_of
 
 
@@ -213,6 +214,12 @@ class Results:
         "By which rule the best result of an MX collection is chosen, where a person chooses no other: "
         "`symmetry,` to prefer the highest symmetry, a statistic, a shell.",
         "high,overall",
+    )
+    mca: Mapping[str, tuple[str, ...]] = _setting(
+        kinds.table("a table of beamlines, each with a list of two or three numbers (eV)", Calibration.of),
+        "The energy in eV of channel n of a beamline's fluorescence detector: offset, slope and square, such as "
+        '`i03 = ["0", "10"]`. For spectra whose file does not say.',
+        MappingProxyType({}),
     )
 
 

@@ -14,6 +14,7 @@ from data.core.archive import plain_name, zipped
 from data.core.contents import Content, Kind, content
 from data.errors import DataError
 from data.reader import Reader
+from data.techniques.mx import scans
 
 _PIECE = 256 * 1024
 
@@ -66,16 +67,20 @@ class FileView(_FileHandler):
         headers: dict[str, str] = {}
 
         def begin(reader: Reader) -> Pieces:
-            _, found = self._found(reader, number, key)
-            if found.kind not in {Kind.PAGE, Kind.PICTURE}:
-                raise NotShown(found.words or "This file is not a page and not a picture.")
-            headers["Content-Length"] = str(found.size)
-            headers["Content-Type"] = found.mime
-            headers["Content-Security-Policy"] = SANDBOX
-            if found.kind is Kind.PAGE:
-                headers["Content-Type"] = "text/html; charset=utf-8"
-                headers["X-Frame-Options"] = "SAMEORIGIN"
-            return _bytes_of(found)
+            return _to_look_at(self._found(reader, number, key)[1], headers)
+
+        await self.stream(begin, lambda: headers)
+
+
+class ScanFile(_FileHandler):
+    """``/scan/<energyscan|xrf>/<number>/<which>``: a picture of a scan, or the page that a program wrote of it."""
+
+    async def get(self, kind: str, number: str, which: str) -> None:
+        headers: dict[str, str] = {}
+
+        def begin(reader: Reader) -> Pieces:
+            found = content(self._services.files, scans.file_of(reader, kind, int(number), which))
+            return _to_look_at(found, headers)
 
         await self.stream(begin, lambda: headers)
 
@@ -92,6 +97,19 @@ class ZipHandler(_FileHandler):
             return zipped(self._services.files, rows, folder)
 
         await self.stream(begin, lambda: headers)
+
+
+def _to_look_at(found: Content, headers: dict[str, str]) -> Iterator[bytes]:
+    """The bytes of a picture or a page, with the headers that keep it from doing anything. Raises NotShown."""
+    if found.kind not in {Kind.PAGE, Kind.PICTURE}:
+        raise NotShown(found.words or "This file is not a page and not a picture.")
+    headers["Content-Length"] = str(found.size)
+    headers["Content-Type"] = found.mime
+    headers["Content-Security-Policy"] = SANDBOX
+    if found.kind is Kind.PAGE:
+        headers["Content-Type"] = "text/html; charset=utf-8"
+        headers["X-Frame-Options"] = "SAMEORIGIN"
+    return _bytes_of(found)
 
 
 def _bytes_of(found: Content) -> Iterator[bytes]:
@@ -124,5 +142,6 @@ def patterns(services: Services) -> Sequence[tuple[Any, ...]]:
     return [
         (file, FileHandler, mine),
         (rf"{file}/view", FileView, mine),
+        (r"/scan/(energyscan|xrf)/(\d{1,12})/(picture|report)", ScanFile, mine),
         (r"/attachments/(\d{1,12})/(\d{1,18})\.zip", ZipHandler, mine),
     ]

@@ -1,10 +1,12 @@
 """What simulated energy scans and fluorescence spectra found, and the files that they leave."""
 
 from math import atan, log, pi
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from data.demo.plan import Plan
 from data.schema import EnergyScan, Fluorescence
@@ -61,6 +63,10 @@ def _scan(plan: Plan, row: dict[str, Any]) -> None:
     if key % 12 != 5:
         plan.pictures[f"{stem}.fluo"] = {"kind": "energy_scan"} | what
         plan.pictures[f"{stem}.efs"] = {"kind": "factors"} | what
+    if key % 3:
+        row["picture"] = f"{stem}.jpg"
+        if key % 12 != 5:
+            plan.pictures[row["picture"]] = {"kind": "chooch", "element": element} | what
 
 
 def _spectrum(plan: Plan, row: dict[str, Any]) -> None:
@@ -76,6 +82,9 @@ def _spectrum(plan: Plan, row: dict[str, Any]) -> None:
     row["raw_file"] = path
     if key % 12 != 5:
         plan.pictures[path] = {"kind": "xrf", "seed": key, "energy": energy, "strengths": strengths}
+    if key % 3 == 0:
+        row["report"] = path.replace(".mca", ".html")
+        plan.pictures[row["report"]] = {"kind": "pymca", "energy": energy, "strengths": strengths}
 
 
 def _factors(what: dict[str, Any]) -> tuple[list[float], list[float], list[float]]:
@@ -102,6 +111,44 @@ def energy_scan(what: dict[str, Any]) -> str:
 def factors(what: dict[str, Any]) -> str:
     """Energy in eV, f'' and f', as CHOOCH writes them."""
     return "".join(f"{e:10.2f} {d:8.3f} {p:8.3f}\n" for e, p, d in zip(*_factors(what), strict=True))
+
+
+def chooch(what: dict[str, Any], path: Path) -> None:
+    """A picture of f' and f'' as CHOOCH draws one."""
+    picture = Image.new("RGB", (720, 480), "white")
+    pen = ImageDraw.Draw(picture)
+    energies, prime, double = _factors(what)
+    low, high = min(prime), max(double)
+    for values, colour in ((prime, "#1f5fd0"), (double, "#b3261e")):
+        pen.line(
+            [
+                (50 + 640 * n / (len(values) - 1), 430 - 380 * (value - low) / (high - low))
+                for n, value in enumerate(values)
+            ],
+            fill=colour,
+            width=2,
+        )
+    pen.rectangle((50, 50, 690, 430), outline="black")
+    pen.text((50, 20), f"SIMULATED  {what['element']}: f'' (red) and f' (blue), electrons", fill="black")
+    pen.text((50, 445), f"{energies[0]:.1f} eV", fill="black")
+    pen.text((620, 445), f"{energies[-1]:.1f} eV", fill="black")
+    picture.save(path, "JPEG", quality=85)
+
+
+def pymca(what: dict[str, Any]) -> str:
+    """A page with the lines of a spectrum, such as PyMca's reports."""
+    rows = "".join(
+        f"<tr><td>{element}</td><td>{energy:.3f}</td><td>{strength * share:.0f}</td></tr>"
+        for element, strength in what["strengths"].items()
+        for energy, share in _LINES[element]
+        if energy < what["energy"]
+    )
+    return (
+        "<!DOCTYPE html>\n<html><head><meta charset='utf-8'><title>PyMca</title>"
+        "<style>body{font-family:sans-serif;margin:24px}td,th{padding:4px 14px;border-bottom:1px solid #ccc}</style>"
+        f"</head><body><h1>Simulated report of a spectrum at {what['energy']:g} keV</h1>"
+        f"<table><tr><th>Element</th><th>Line (keV)</th><th>Area (counts)</th></tr>{rows}</table></body></html>\n"
+    )
 
 
 def xrf(what: dict[str, Any]) -> str:

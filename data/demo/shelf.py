@@ -132,6 +132,10 @@ def _picture(path: Path, what: dict[str, Any]) -> bool:
         with whole(path) as name:
             name.write_text(_TEXTS[what["kind"]](what), encoding="utf-8")
         return True
+    if what["kind"] == "chooch":
+        with whole(path) as name:
+            scans.chooch(what, name)
+        return True
     if what["kind"] == "mtz":
         with suppress(molecule.NoGemmi), whole(path) as name:
             molecule.write_mtz(what, name)
@@ -166,4 +170,4 @@ def _drift(what: dict[str, Any]) -> str:
 
 _TEXTS = {"drift": _drift, "curves": curves, "log": log_of, "report": report_of,
           "pdb": molecule.pdb_of, "energy_scan": scans.energy_scan, "factors": scans.factors,
-          "xrf": scans.xrf}  # fmt: skip
+          "xrf": scans.xrf, "pymca": scans.pymca}  # fmt: skip

@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 from panel.viewable import Viewable
 
+from data.core.contents import Content, Kind
 from data.reader import Reader
 from data.techniques.mx import lines as emission
 from data.techniques.mx.edges import Factors, Measured
-from data.techniques.mx.scans import FromFile, energy_scan, scan_files, spectrum_file, spectrum_of
-from data.techniques.mx.spectra import Spectrum
+from data.techniques.mx.scans import FromFile, energy_scan, scan_files, shown, spectrum_file, spectrum_of
+from data.techniques.mx.spectra import Calibration, Spectrum
 from views import place as places
 from views.desk import Desk
 from views.parts import blocks as b
 from views.parts import choices as c
 from views.parts.blocks import Block, Blocks
 from views.parts.choices import Choices
+from views.parts.file_pane import FileHead, FilePane
 from views.parts.line_plot import Line, LinePlot, Mark
 from views.parts.text import KEV_ANGSTROM, number, when
 from views.place import Place
@@ -29,12 +31,23 @@ Row = dict[str, Any]
 
 _PEAK, _INFLECTION, _REMOTE, _EDGE = "#d65f5f", "#3fa66b", "#2fa7a7", "#8a93a1"
 _MOST_ELEMENTS = 12
+_LEFT = {
+    ("energyscan", "picture"): "Picture of CHOOCH",
+    ("xrf", "picture"): "Picture of the spectrum",
+    ("xrf", "report"): "Spectrum with lines, by PyMca",
+}
+_NO_SCRIPTS = (
+    "A program wrote this page. Its scripts are not run and it cannot fetch anything, so pictures may be missing."
+)
+# ISPyB's definition of these columns names no unit, neither Diamond's nor ESRF's.
+_TRANSMISSION = "As stored: ISPyB does not say whether a fraction or percent, and sites differ"
+_SIZE = "As stored: ISPyB does not say whether mm or µm, and sites differ"
 
 
 class _ScanPage:
     """What both pages have in common: one answer, its words and its plots, the visit watched."""
 
-    noun, key = "", ""
+    noun, kind = "", ""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -43,6 +56,8 @@ class _ScanPage:
         self._answer: Any = None
         self._head = Blocks([b.loading(2)])
         self._facts = Blocks()
+        self._left = Blocks()
+        self._report = FilePane(lambda *asked: None, lambda *asked: None)
         self.parts: list[Viewable] = [self._head]
         self.spans: list[Span] = [12]
         self._reading: Reading[Any] = Reading(desk, self._tell, self._fail)
@@ -94,6 +109,26 @@ class _ScanPage:
             self.parts, self.spans = shown, [span for _, span in parts]
             self._desk.redraw()
 
+    def _looked_at(self, row: Row, left: dict[str, Content]) -> list[tuple[Viewable, Span]]:
+        """Pictures of the scan and the page that a program wrote of it, or in their place why they are not there."""
+        base = f"{self._desk.prefix}/scan/{self.kind}/{self._number}"
+        parts: list[tuple[Viewable, Span]] = []
+        blocks: list[Block] = []
+        for which, found in left.items():
+            words, name = _LEFT[self.kind, which], (row[which] or "").rsplit("/", 1)[-1]
+            if found.kind is Kind.PAGE:
+                self._report.page(FileHead(name, "", "", _NO_SCRIPTS), f"{base}/{which}")
+                parts.append((self._report, 12))
+            elif found.kind is Kind.PICTURE:
+                missing = "This picture cannot be drawn"
+                picture = b.picture(f"{base}/{which}", words, name, link=f"{base}/{which}", missing=missing)
+                blocks.append(b.card(words, [b.images([picture], height=420)]))
+            else:
+                said = found.words or f"“{name}” is neither a picture nor a page."
+                blocks.append(b.card(words, [b.empty("Not shown here", said)]))
+        self._left.set(blocks)
+        return [*([(self._left, 12)] if blocks else []), *parts]
+
     def _title(self, row: Row, title: str) -> list[Block]:
         proposal, visit = row.get("proposal"), row.get("visit_number")
         trail: list[tuple[str, Place | None]] = [("Proposals", places.proposals())]
@@ -116,12 +151,13 @@ class _Scan:
     raw: FromFile[Measured]
     factors: FromFile[Factors]
     edge: float | None
+    left: dict[str, Content]
 
 
 class EnergyScanView(_ScanPage):
     """Fluorescence across an edge, f' and f'', and the energies chosen from them."""
 
-    noun = "Energy scan"
+    noun, kind = "Energy scan", "energyscan"
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -134,7 +170,8 @@ class EnergyScanView(_ScanPage):
 
         def ask(reader: Reader) -> _Scan:
             row = energy_scan(reader, key)
-            return _Scan(row, *scan_files(files, row), emission.edge(row["element"], row["edge"]))
+            edge = emission.edge(row["element"], row["edge"])
+            return _Scan(row, *scan_files(files, row), edge, shown(files, row, "energyscan"))
 
         return ask
 
@@ -165,7 +202,7 @@ class EnergyScanView(_ScanPage):
             parts.append((self._factors.view, plots))
         self._sources.set([_files(answer)])
         self._facts.set([_scan_facts(row, answer.edge)])
-        parts += [(self._facts, 7), (self._sources, 5)]
+        parts += [(self._facts, 7), (self._sources, 5), *self._looked_at(row, answer.left)]
         self._arrange(parts)
 
 
@@ -228,11 +265,11 @@ def _scan_facts(row: Row, edge: float | None) -> Block:
             b.fact("Energies", wide or "–", "eV" if wide else ""),
             *free,
             b.fact("Exposure", *_with(row["exposure"], 3, "s")),
-            b.fact("Transmission", number(row["transmission"]), title="As stored: a fraction or percent, by site"),
+            b.fact("Transmission", number(row["transmission"]), title=_TRANSMISSION),
             b.fact("Flux", *_with(row["flux"], None, "ph/s")),
             b.fact("Detector", row["detector"] or "–"),
-            b.fact("Beam size, horizontal", number(row["beam_size_x"]), title="As stored: mm or µm, by site"),
-            b.fact("Beam size, vertical", number(row["beam_size_y"]), title="As stored: mm or µm, by site"),
+            b.fact("Beam size, horizontal", number(row["beam_size_x"]), title=_SIZE),
+            b.fact("Beam size, vertical", number(row["beam_size_y"]), title=_SIZE),
             b.fact("Dose", number(row["dose"]), title="As stored"),
             b.fact("Temperature", *_with(row["temperature"], 1, "K")),
             b.fact("Ring current", *_with(row["ring_current"], 1, "mA")),
@@ -250,12 +287,13 @@ class _Xrf:
     row: Row
     file: FromFile[Spectrum]
     candidates: list[str]
+    left: dict[str, Content]
 
 
 class FluorescenceView(_ScanPage):
     """A fluorescence spectrum with the lines of elements."""
 
-    noun = "XRF spectrum"
+    noun, kind = "XRF spectrum", "xrf"
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -264,16 +302,17 @@ class FluorescenceView(_ScanPage):
         self._powers = LinePlot(420, log=True, name="xrf_spectrum")
 
     def _question(self) -> Callable[[Reader], _Xrf]:
-        key, files = self._number or 0, self._desk.files
+        key, files, choices = self._number or 0, self._desk.files, self._desk.choices
 
         def ask(reader: Reader) -> _Xrf:
             row = spectrum_of(reader, key)
-            file = spectrum_file(files, row)
+            stated = choices.get(f"mca.{row['beamline']}")
+            file = spectrum_file(files, row, Calibration.of(stated.split(",")) if stated else None)
             found: list[str] = []
             if file.found is not None and file.found.energy is not None:
                 beam = row["energy"] / 1000 if row["energy"] else None
                 found = emission.candidates(file.found.energy, file.found.counts, beam)
-            return _Xrf(row, file, found)
+            return _Xrf(row, file, found, shown(files, row, "xrf"))
 
         return ask
 
@@ -312,7 +351,7 @@ class FluorescenceView(_ScanPage):
             notes += _spectrum_notes(answer, found, asked)
         notes.append(_spectrum_facts(row, answer))
         self._facts.set(notes)
-        parts.append((self._facts, 12))
+        parts += [(self._facts, 12), *self._looked_at(row, answer.left)]
         self._arrange(parts)
 
 
@@ -370,10 +409,10 @@ def _spectrum_facts(row: Row, answer: _Xrf) -> Block:
             b.fact("Counts in all", number(counts)),
             b.fact("Beam energy", *_with(row["energy"], 1, "eV")),
             b.fact("Exposure", *_with(row["exposure"], 3, "s")),
-            b.fact("Transmission", number(row["transmission"]), title="As stored: a fraction or percent, by site"),
+            b.fact("Transmission", number(row["transmission"]), title=_TRANSMISSION),
             b.fact("Flux", *_with(row["flux"], None, "ph/s")),
-            b.fact("Beam size, horizontal", number(row["beam_size_x"]), title="As stored: mm or µm, by site"),
-            b.fact("Beam size, vertical", number(row["beam_size_y"]), title="As stored: mm or µm, by site"),
+            b.fact("Beam size, horizontal", number(row["beam_size_x"]), title=_SIZE),
+            b.fact("Beam size, vertical", number(row["beam_size_y"]), title=_SIZE),
         ],
         2,
     )

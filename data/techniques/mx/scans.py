@@ -6,14 +6,16 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import select
 
+from data.core.contents import Content, Kind, content
 from data.core.names import proposal_name, visit_name
+from data.errors import NotFound
 from data.images.files import Files, State
 from data.reader import Reader
 from data.schema import Crystal, EnergyScan, Fluorescence, Proposal, Protein, Sample, Visit
 from data.techniques.collections import protein_name
 from data.techniques.mx.edges import Factors, Measured, in_ev, read_factors, read_scan
 from data.techniques.mx.logs.report import Unusable
-from data.techniques.mx.spectra import Spectrum, read_spectrum
+from data.techniques.mx.spectra import Calibration, Spectrum, calibrated, read_spectrum
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -95,9 +97,42 @@ def scan_files(files: Files, row: Row) -> tuple[FromFile[Measured], FromFile[Fac
     return _from(files, [row["raw_file"]], read_scan), _from(files, [row["curve_file"]], read_factors)
 
 
-def spectrum_file(files: Files, row: Row) -> FromFile[Spectrum]:
-    """The spectrum from the first of its files that can be read. Never raises."""
-    return _from(files, [row["raw_file"], row["name"], row["fitted_file"]], read_spectrum)
+def spectrum_file(files: Files, row: Row, beamline: Calibration | None = None) -> FromFile[Spectrum]:
+    """The spectrum from the first of its files that can be read, calibrated by the file, else as the ``beamline`` is.
+
+    Never raises.
+    """
+    return _from(
+        files,
+        [row["raw_file"], row["name"], row["fitted_file"]],
+        lambda path: calibrated(read_spectrum(path), beamline),
+    )
+
+
+SHOWN = {"energyscan": ("picture",), "xrf": ("picture", "report")}
+"""What a page shows of the files of a scan, by the columns of its row: drawings of CHOOCH and PyMca, and its pages."""
+_FILES = {"energyscan": (*SHOWN["energyscan"], "raw_file", "curve_file"),
+          "xrf": (*SHOWN["xrf"], "raw_file", "fitted_file")}  # fmt: skip
+
+
+def file_of(reader: Reader, kind: str, number: int, which: str) -> str | None:
+    """The stored path of a file of an energy scan or a spectrum; ``kind`` energyscan or xrf. Raises NotFound."""
+    if which not in _FILES.get(kind, ()):
+        raise NotFound("This file")
+    row = (energy_scan if kind == "energyscan" else spectrum_of)(reader, number)
+    stored: str | None = row[which]
+    return stored
+
+
+def shown(files: Files, row: Row, kind: str) -> dict[str, Content]:
+    """What there is of each file that a page shows, of those that the row names. Never raises."""
+    told = {which: row[which] for which in SHOWN[kind] if (row[which] or "").strip()}
+    return {which: content(files, stored) for which, stored in told.items()}
+
+
+def to_show(found: Content) -> bool:
+    """Whether a page can show it."""
+    return found.kind in {Kind.PICTURE, Kind.PAGE}
 
 
 def _from(files: Files, stored: list[str | None], read: Callable[..., T]) -> FromFile[T]:

@@ -30,6 +30,35 @@ class Spectrum:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Energy in eV of channel n: ``offset`` + ``slope`` n + ``square`` n²."""
+
+    offset: float
+    slope: float
+    square: float = 0.0
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> "Calibration":
+        """From two or three numbers as text. Raises ValueError where they do not rise."""
+        numbers = [float(word) for word in words]
+        if not 2 <= len(numbers) <= 3 or not np.isfinite(numbers).all() or numbers[1] <= 0:
+            raise ValueError("two or three numbers, of which the second is above 0")
+        return cls(*numbers)
+
+
+def calibrated(found: Spectrum, beamline: Calibration | None) -> Spectrum:
+    """The spectrum with energies as the site states them for the beamline, where its file states none."""
+    if found.energy is not None or beamline is None:
+        return found
+    at = np.arange(len(found.counts), dtype=np.float64)
+    energy = (beamline.offset + beamline.slope * at + beamline.square * at**2) / 1000
+    if (np.diff(energy) <= 0).any():
+        return found
+    words = f"{found.words} Energies as the site states them for this beamline: channel 0 at {beamline.offset:g} eV, "
+    return Spectrum(found.counts, energy, f"{words}{beamline.slope:g} eV a channel.".strip())
+
+
 def read_spectrum(path: Path) -> Spectrum:
     """The spectrum of a file under a permitted root. Raises Unusable, with words that go after its name."""
     return spectrum(plain_text(path))

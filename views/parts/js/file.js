@@ -35,7 +35,7 @@ export function render(given) {
     el.replaceChildren()
     el.classList.add("f-stack")
     if (!["page", "text"].includes(message.mode)) return
-    put(el, h("div.heading", {}, h("h2", {}, message.name), h("span.quiet", {}, message.size), link("a.f-get", message.download, {}, "Download")),
+    put(el, h("div.heading", {}, h("h2", {}, message.name), h("span.quiet", {}, message.size), message.download && link("a.f-get", message.download, {}, "Download")),
       message.note && h("div.note.tone-info", {role: "note"}, message.note))
     if (message.mode === "page") {
       const src = own(message.src)
