@@ -148,7 +148,7 @@ class _Cbf(Frames):
         height = self._whole("X-Binary-Size-Second-Dimension")
         if not (width and height):
             # FIT2D states the sizes in the CIF part only: array id, index, dimension, precedence.
-            rows = re.findall(r"^\s*\S+ +\d+ +(\d{1,9}) +([12]) +\w+creasing", self._text, re.M)
+            rows = re.findall(r"^[ \t]*\S+ +\d+ +(\d{1,9}) +([12]) +\w+creasing", self._text, re.M)
             sizes = {precedence: int(size) for size, precedence in rows}
             width, height = sizes.get("1", 0), sizes.get("2", 0)
         if not (width and height):

@@ -204,12 +204,12 @@ def _text_bytes(start: bytes, name: str) -> int:
     checked_shape(height, width, name)
     if re.search(r"\bCOMPRESSION\s*=\s*(?!none|no)\w", text, re.IGNORECASE):
         return 0
-    kind = re.search(r"\b(?:TYPE|Data_type|DataType)\s*=\s*([\w ]+?)\s*;", text, re.IGNORECASE)
+    kind = re.search(r"\b(?:TYPE|Data_type|DataType)\s*=\s*(\w[\w ]{0,40})\s*;", text, re.IGNORECASE)
     sizes = {
         "unsigned_short": 2, "unsigned short int": 2, "unsignedshort": 2, "signedshort": 2,
         "signedinteger": 4, "unsignedinteger": 4, "floatvalue": 4, "float": 4, "doublevalue": 8,
     }  # fmt: skip
-    each = sizes.get(kind.group(1).lower(), 1) if kind else 1
+    each = sizes.get(kind.group(1).strip().lower(), 1) if kind else 1
     # An EDF header ends with "}" and a line feed, where the picture begins.
     begin = whole("HEADER_BYTES") or text.find("}") + 2
     return begin + width * height * each

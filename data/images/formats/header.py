@@ -7,7 +7,8 @@ from typing import Any
 
 from data.images.formats.frame import FrameMeta
 
-_NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+# Bounded, as are all repetitions that may meet each other: a header of digits alone must not take minutes.
+_NUMBER = r"([-+]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][-+]?\d{1,4})?)"
 
 
 def _find(text: str, pattern: str) -> tuple[float | None, ...]:

@@ -49,5 +49,8 @@ def read_text(text: str) -> Report:
     )  # fmt: skip
     for fits, reader in kinds:
         if fits:
-            return reader(text)
+            try:
+                return reader(text)
+            except (ValueError, ArithmeticError, LookupError, RecursionError) as error:  # a stranger's text
+                raise Unusable("looks like statistics, but could not be understood") from error
     raise Unusable("is of no program whose statistics are read here")

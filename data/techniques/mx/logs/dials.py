@@ -24,7 +24,7 @@ _SUMMARY = {
     "Anomalous correlation": ("cc_anomalous", 1), "Total observations": ("observations", 1),
     "Total unique": ("unique", 1),
 }  # fmt: skip
-_HEAD = re.compile(r"^\s*d_max\s+d_min\s+#obs\s+#uniq.*$", re.M)
+_HEAD = re.compile(r"^[ \t]*d_max[ \t]+d_min[ \t]+#obs[ \t]+#uniq.*$", re.M)
 _LIMITS = re.compile(r"([\d.]+)\s*-\s*([\d.]+)")
 
 
@@ -41,7 +41,7 @@ def read(text: str) -> Report:
 def read_html(text: str) -> Report:
     """The graphs of a report: the JSON that its script holds. Nothing is run."""
     found: dict[str, object] = {}
-    for match in re.finditer(r"var graphs_(\w+) = (\{.*\});?\s*$", text, re.M):
+    for match in re.finditer(r"^[ \t]*var graphs_(\w+) = (\{.*\});?[ \t\r]*$", text, re.M):
         name = match[1].removesuffix("_All_data")
         if any(name.startswith(known) for known in graphs.NAMES):
             found[name] = match[2]

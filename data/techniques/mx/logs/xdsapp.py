@@ -14,7 +14,7 @@ _LINES = {
     "No. of uniques": ("unique", 1.0),
 }
 _PAIR = re.compile(r"(-?[\d.]+)(?:\s*\((-?[\d.]+)\))?")
-_RANGE = re.compile(r"([\d.]+)-([\d.]+)(?:\s*\(([\d.]+)-([\d.]+)\))?")
+_RANGE = re.compile(r"([\d.]{1,20})-([\d.]{1,20})(?:\s*\(([\d.]{1,20})-([\d.]{1,20})\))?")
 
 
 def read(text: str) -> Report:
