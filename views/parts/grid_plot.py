@@ -145,7 +145,9 @@ class GridPlot:
             toolbar_location="above",
             x_axis_label="x",
             y_axis_label="y",
-            min_border_left=8,
+            # Room for the widest ticks from the start: what Bokeh paints on the first column of the canvas before it
+            # lays the axis out anew is never cleared again.
+            min_border_left=76,
             min_border_right=8,
             min_border_bottom=10,
             x_range=DataRange1d(range_padding=0.12),

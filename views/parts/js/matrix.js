@@ -2,7 +2,7 @@
 const {h, put, badge, link, talk, tone} = await import(`./dom.js${new URL(import.meta.url).search}`)
 
 function drawn(cell, tag = "td") {
-  const inside = [cell.mark && h("span.m-mark", {style: {background: cell.mark}, "aria-hidden": "true"}), link("a", cell.link, {}, cell.text), cell.badges?.map(badge)]
+  const inside = [cell.mark && h("span.m-mark", {style: {background: cell.mark}, "aria-hidden": "true"}), cell.text !== "" && link("a", cell.link, {}, cell.text), cell.badges?.map(badge)]
   const element = h(tag, {title: cell.title, scope: tag === "th" ? "rowgroup" : null}, inside)
   element.className = `${cell.align === "left" ? "m-left" : ""}${tone(cell.tone)}`.trim()
   if (cell.text.length < 24) element.classList.add("m-short") // long texts are broken, names and times never
