@@ -11,11 +11,27 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from data.errors import NotFound
+from data.lists import Asked
 from data.live.shared import Shared
 from data.reader import Reader
-from data.schema import Person, Proposal, Table, Visit, VisitHasPerson
+from data.schema import (
+    Component,
+    Crystal,
+    Group,
+    Person,
+    Proposal,
+    Protein,
+    RobotAction,
+    Sample,
+    SampleComposition,
+    Table,
+    Visit,
+    VisitHasPerson,
+)
 from data.scope import Scope
 from data.source import Source
+from data.techniques.mx.events import events
+from data.techniques.ssx.runs import _compositions
 
 ALICE, BOB, NOBODY = Scope(1), Scope(2), Scope(3)
 
@@ -114,6 +130,42 @@ def test_an_answer_about_a_visit_that_nobody_watches_is_not_kept(source: Source)
     shared = Shared()
     assert shared.answer(Reader(source, ALICE), 1, 0, "list", lambda _: "old") == "old"
     assert shared.answer(Reader(source, ALICE), 1, 0, "list", lambda _: "new") == "new"
+
+
+def test_what_reaches_beyond_the_visit_is_given_to_no_other_scope(source: Source) -> None:
+    engine = create_engine(source.engine.url)
+    with Session(engine) as session:
+        session.add_all(
+            [
+                Protein(protein_id=9, proposal_id=2),
+                Crystal(crystal_id=9, protein_id=9),
+                Sample(sample_id=9, crystal_id=9, name="secret"),
+                RobotAction(action_id=1, visit_id=1, sample_id=9, action="LOAD"),
+            ]
+        )
+        session.commit()
+    engine.dispose()
+    shared = Shared()
+
+    def samples(scope: Scope) -> list[Any]:
+        found = shared.answer(Reader(source, scope), 1, 7, "events", lambda r: events(r, 1, Asked(), 9), own=True)
+        return [row["sample"] for row in found.rows]
+
+    assert samples(Scope(everything=True)) == ["secret"]
+    assert samples(ALICE) == [None]
+
+
+def test_what_runs_are_made_of_is_the_same_for_everybody_who_sees_the_visit(source: Source) -> None:
+    engine = create_engine(source.engine.url)
+    with Session(engine) as session:
+        session.add_all([Sample(sample_id=9), Group(group_id=1, visit_id=1, sample_id=9)])
+        for key, (proposal, name) in enumerate([(1, "HEPES"), (2, "secret")], 1):
+            session.add(Component(component_id=key, proposal_id=proposal, name=name))
+            session.add(SampleComposition(id=key, component_id=key, sample_id=9))
+        session.commit()
+    engine.dispose()
+    for scope in (Scope(everything=True), ALICE):
+        assert _compositions(Reader(source, scope), 1) == ({9: "HEPES"}, {}), scope
 
 
 def test_who_comes_late_to_some_steps_takes_what_others_read_of_them(source: Source) -> None:

@@ -1,8 +1,10 @@
 """One answer for everybody who watches the same visit.
 
 Whoever may see a visit sees all of it, so rows read for one viewer are right for every other one, once that viewer's
-own right to the visit is known. The right is asked for each Scope and is at most 45 s old; the rows are kept for one
-version of the visit, and concurrent questions for them wait for the first.
+own right to the visit is known. What reaches beyond the visit (names of people, a sample of another proposal that a
+robot took) differs from person to person: such an answer is its Scope's ``own``. The right is asked for each Scope and
+is at most 45 s old; the rows are kept for one version of the visit, and concurrent questions for them wait for the
+first.
 """
 
 import threading
@@ -36,13 +38,26 @@ class Shared:
         self._answers: OrderedDict[Hashable, tuple[int, Future[Any]]] = OrderedDict()
         self._rights: OrderedDict[Hashable, tuple[float, Future[bool]]] = OrderedDict()
 
-    def answer(self, reader: Reader, visit_id: int, version: int, key: Hashable, ask: Callable[[Reader], T]) -> T:
-        """The answer of ``ask`` for this version of the visit. Raises NotFound where the visit is not visible."""
+    def answer(
+        self,
+        reader: Reader,
+        visit_id: int,
+        version: int,
+        key: Hashable,
+        ask: Callable[[Reader], T],
+        *,
+        own: bool = False,
+    ) -> T:
+        """The answer of ``ask`` for this version of the visit. Raises NotFound where the visit is not visible.
+
+        ``own``: it may hold more than the visit, and is for the reader's Scope alone.
+        """
         self.check(reader, visit_id)
         if version == 0:  # nobody watches the visit, so nothing says when the answer grows old
             return ask(reader)
-        future, mine = self._place(self._answers, (visit_id, key), version)
-        return cast(T, self._settle(future, mine, lambda: ask(reader), self._answers, (visit_id, key)))
+        place = (visit_id, key, reader.scope if own else None)
+        future, mine = self._place(self._answers, place, version)
+        return cast(T, self._settle(future, mine, lambda: ask(reader), self._answers, place))
 
     def rows(
         self,

@@ -125,7 +125,8 @@ class CollectionView:
         if changed is not None and self._number not in changed and not (last and begun):
             return
         visit, version, key = answer.collection["visit_id"], self._seen, ("collection", self._number, self._heard)
-        self._again.ask(lambda reader: self._desk.shared.answer(reader, visit, version, key, self._question))
+        # Its own: who may see the names of those who left remarks, and who may write, differs from person to person.
+        self._again.ask(lambda r: self._desk.shared.answer(r, visit, version, key, self._question, own=True))
 
     def hide(self) -> None:
         """Drop what is under way."""

@@ -54,7 +54,8 @@ class EventLine:
         def ask(reader: Reader) -> Timeline:
             if question.only is not None:
                 return read(reader)
-            return shared.answer(reader, question.visit, version, ("timeline", question), read)
+            # Its own: a robot may have taken a sample of a proposal that not everybody here may see.
+            return shared.answer(reader, question.visit, version, ("timeline", question), read, own=True)
 
         self._reading.ask(ask)
 

@@ -331,11 +331,13 @@ class EventsView:
 
         def ask(reader: Reader) -> tuple[int, list[mx.Events]]:
             if first and only is None:
-                # Everybody who opens the visit starts with the same page.
+                # Whoever opens the visit starts with this page, and has it in each tab. Its own: a robot may have taken
+                # a sample of a proposal that not everybody here may see.
                 key = ("events", question, _PAGE)
-                return mine, [
-                    shared.answer(reader, visit, version, key, lambda r: mx.events(r, visit, question, _PAGE))
-                ]
+                page = shared.answer(
+                    reader, visit, version, key, lambda r: mx.events(r, visit, question, _PAGE), own=True
+                )
+                return mine, [page]
             found: list[mx.Events] = []
             place = end
             while sum(len(page.rows) for page in found) < missing:
@@ -407,7 +409,7 @@ class EventsView:
         def ask(reader: Reader) -> _News:
             if only is not None:
                 return read(reader)
-            return shared.answer(reader, visit, version, ("event news", question, deeper, heard), read)
+            return shared.answer(reader, visit, version, ("event news", question, deeper, heard), read, own=True)
 
         self._beat.ask(ask)
         self._ask_line(again=True)

@@ -347,7 +347,8 @@ def _components(reader: Reader, visit_id: int, what: Any, join: Callable[[Any], 
         query.join(Component, Component.component_id == what.component_id)
         .outerjoin(ComponentType, ComponentType.id == Component.type_id)
         .outerjoin(ConcentrationType, ConcentrationType.id == what.concentration_id)
-        .where(Visit.visit_id == visit_id)
+        # Of the visit's proposal alone, not of all that one may see: the answer is shared by all who watch the visit.
+        .where(Visit.visit_id == visit_id, Component.proposal_id == Visit.proposal_id)
         .order_by(Sample.sample_id, what.id)
         .limit(5_000)
     )
