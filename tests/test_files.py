@@ -19,14 +19,17 @@ from sqlalchemy import make_url
 
 from app.access import Access
 from app.routes import files as routes
+from app.routes.streams import Streamed
 from app.services import services
 from app.settings import Database, FileSettings, Settings
 from app.settings import Store as StoreSettings
 from data import schema as s
 from data.core import archive
+from data.core import collection as collections
 from data.core.archive import TooLarge, plain_name, zipped
 from data.core.contents import Kind, content
 from data.core.lines import lines_of
+from data.errors import NotFound
 from data.images.files import Files
 
 PAGE = b"<!DOCTYPE html><html><script>window.executed = 1</script><p>report</p></html>"
@@ -355,3 +358,21 @@ def test_sending_ends_when_the_right_is_gone(site: Site, monkeypatch: pytest.Mon
     monkeypatch.setattr(site.services.access, "scope", changing)
     with pytest.raises(Exception, match=r"IncompleteRead|closed"):
         person.get("/attachment/1001/run.29")
+
+
+@pytest.mark.parametrize("address", ["/attachment/1001/run.29", "/attachments/1001/3.zip"])
+def test_sending_ends_when_the_proposal_is_left(site: Site, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    # The Scope stays what it was: it names the person, not the proposals.
+    person = site.person("bob")
+    monkeypatch.setattr(Streamed, "seconds", 0.0)
+    ask, asked = collections.visit_of, []
+
+    def left(*given: Any) -> int:
+        asked.append(1)
+        if len(asked) > 3:
+            raise NotFound("This collection")
+        return ask(*given)
+
+    monkeypatch.setattr(collections, "visit_of", left)
+    with pytest.raises(Exception, match=r"IncompleteRead|closed"):
+        person.get(address)

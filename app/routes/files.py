@@ -35,6 +35,13 @@ class _FileHandler(Streamed):
         # Not that of the lists: a file server may be slow.
         return self._services.pictures
 
+    def still(self, reader: Reader) -> None:
+        number, key = self.path_args
+        if key.isdigit():
+            attachments.of_run(reader, int(number), int(key))
+        else:
+            attachments.named(reader, int(number), key)
+
     def _found(self, reader: Reader, number: str, key: str) -> tuple[str, Content]:
         row = attachments.named(reader, int(number), key)
         return row["name"], content(self._services.files, row["path"])

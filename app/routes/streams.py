@@ -1,6 +1,7 @@
 """Answers that are sent in pieces while rights hold and somebody takes them."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from urllib.parse import quote
@@ -18,7 +19,10 @@ Pieces = Iterator[bytes]
 
 
 class Streamed(AuthedHandler):
-    """Base of routes that send files: rights are asked for at each piece, as one may take a file slowly."""
+    """Base of routes that send files: rights are asked for while they are sent, as one may take a file slowly."""
+
+    seconds = 15.0
+    """How long what `still` said counts. (The Scope is compared at each piece.)"""
 
     def initialize(self, services: Services) -> None:
         self._services = services
@@ -28,10 +32,17 @@ class Streamed(AuthedHandler):
         """Where the pieces are made."""
         return self._services.exports
 
+    def still(self, reader: Reader) -> None:
+        """Raises NotFound where the person may not have this any more, though the Scope is what it was.
+
+        Who leaves a proposal keeps the Scope; what it shows becomes less.
+        """
+
     async def stream(self, begin: Callable[[Reader], Pieces], headers: Callable[[], dict[str, str]]) -> None:
         """Answer with the pieces of ``begin``, which runs in a thread; ``headers`` is asked once it has begun."""
         loop, services = asyncio.get_running_loop(), self._services
         pieces: Pieces = iter(())
+        self._asked = time.monotonic()
         try:
             reader = await loop.run_in_executor(self.pool, services.access.reader, self.identity)
             pieces = await loop.run_in_executor(self.pool, begin, reader)
@@ -67,6 +78,9 @@ class Streamed(AuthedHandler):
         """The next piece. Raises NotFound when rights changed."""
         if self._services.access.scope(self.identity) != reader.scope:
             raise NotFound("This file")
+        if time.monotonic() - self._asked >= self.seconds:
+            self._asked = time.monotonic()
+            self.still(reader)
         return next(pieces, None)
 
     def refuse(self, error: Exception) -> None:
