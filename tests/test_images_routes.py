@@ -3,6 +3,7 @@
 import gzip
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,8 @@ from servers.darkroom import (
     darkroom,
 )
 
+from app.routes.lanes import Lanes
+from app.routes.rows import Rows
 from data.images.formats import Frame
 from data.images.reduce import reduce
 
@@ -261,3 +264,21 @@ def test_a_small_picture_of_a_frame_is_a_jpeg(alice: Person) -> None:
     sent = alice.get(f"/diffraction/{EIGER}/1")
     assert sent.headers["Content-Type"] == "image/jpeg"
     assert Image.open(io.BytesIO(sent.data)).size == (SHAPE[1], SHAPE[0])
+
+
+def test_what_is_asked_at_once_of_one_file_by_two_collections_is_answered_for_each(
+    alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Both rows name the same file, and each places the detector elsewhere.
+    keys: list[object] = []
+    run, imaging = Lanes.run, Rows.imaging
+
+    async def noted(self: Lanes, lane: int, key: Any, work: Any, seconds: float = 0.0) -> Any:
+        keys.append(key)
+        return await run(self, lane, key, work, seconds)
+
+    monkeypatch.setattr(Lanes, "run", noted)
+    monkeypatch.setattr(Rows, "imaging", lambda *given: {**imaging(*given), "distance": 50.0 + len(keys)})
+    for _ in range(2):
+        assert alice.get(f"/frame/{EIGER}/1/about").status == 200
+    assert keys[0] != keys[1]

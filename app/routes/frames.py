@@ -83,14 +83,17 @@ class FrameHandler(PictureHandler):
         sent = self.request.headers.get("If-None-Match", "")
         images = self.room.images
 
+        # Two collections may name the same files and place the detector differently.
+        placed = tuple(asked.row.items()) if self.placed else ()
+
         def work() -> Body:
             subject = asked.subject(images)
-            tag = named(self.route, subject, options, *(asked.row.items() if self.placed else ()))
+            tag = named(self.route, subject, options, *placed)
             if sent == f'"{tag}"':
                 return Body(b"", "", tag=tag)
             return self.room.kept.get(tag, lambda: self.body(asked, subject, options, tag))
 
-        key = (self.route, asked.series, image, asked.channel, asked.last, asked.how, options, sent)
+        key = (self.route, asked.series, image, asked.channel, asked.last, asked.how, options, sent, placed)
         try:
             return await self.room.lanes.run(images.files.lane(stored), key, work)
         except NotYet:

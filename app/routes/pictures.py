@@ -42,7 +42,7 @@ class SmallFrameHandler(PictureHandler):
                 )
 
             lane = self.room.images.files.lane(stored)
-            return await self.room.lanes.run(lane, ("small", stored, image), draw, _SECONDS)
+            return await self.room.lanes.run(lane, ("small", series, int(image)), draw, _SECONDS)
 
         await self.send(work)
 
