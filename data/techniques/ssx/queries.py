@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Subquery, case, func, select
 
-from data.lists import Asked, Field, Page
+from data.lists import Field
 from data.reader import Reader
 from data.schema import (
     Collection,
@@ -26,13 +26,8 @@ from data.schema import (
 from data.techniques import experiments, spots
 from data.techniques.collections import (
     Columns,
-    Cursor,
     Joins,
     Row,
-    count_of,
-    fitting,
-    newer_ids,
-    page_ids,
     rows_by_id,
     run_counts,
     shared_fields,
@@ -40,6 +35,7 @@ from data.techniques.collections import (
     with_sample,
 )
 from data.techniques.experiments import technique_of_group
+from data.techniques.listed import Listed
 from data.techniques.mx.best import PLAIN, best_results
 from data.techniques.mx.queries import add_best, add_runs
 from data.techniques.mx.rule import Rule
@@ -189,40 +185,6 @@ FIELDS = fields(0, datetime(2000, 1, 1))[0]
 """Keys and kinds of the columns, to hold a stranger's wishes against."""
 
 
-def collections(
-    reader: Reader, visit_id: int, asked: Asked, offset: int, limit: int, before: Cursor | None = None
-) -> Page:
-    """A page of collections, newest first unless asked otherwise. Five statements.
-
-    ``before``: continue below this place (own order only). ``total`` is None in the list's own order: see ``count``.
-    Raises TooMany where a sort or filter would have to sum up too much.
-    """
-    page = page_ids(reader, "ssx", visit_id, _columns(reader, visit_id), asked, offset, limit, before, _SUMMED)
-    return Page(_rows(reader, visit_id, page.ids), page.total, page.done)
-
-
-def count(reader: Reader, visit_id: int) -> int:
-    """How many collections the list has."""
-    return count_of(reader, "ssx", visit_id)
-
-
-def newer(reader: Reader, visit_id: int, after_id: int) -> list[Row]:
-    """Rows with a higher id, newest first; at most 200."""
-    return _rows(reader, visit_id, newer_ids(reader, "ssx", visit_id, after_id))
-
-
-def changed(reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
-    """The rows of these ids as they are now, in the order of ``ids``, without those of other lists. One statement."""
-    listed, joins = _columns(reader, visit_id)(ids)
-    rows = rows_by_id(reader, visit_id, ids, listed, joins, "ssx")
-    return [_tidied(rows[key]) for key in ids if key in rows]
-
-
-def fits(reader: Reader, visit_id: int, asked: Asked, ids: Sequence[int]) -> list[int]:
-    """Which of these ids the list holds, as it was asked for. One statement."""
-    return fitting(reader, "ssx", visit_id, _columns(reader, visit_id), asked, ids)
-
-
 def _columns(reader: Reader, visit_id: int) -> Columns:
     now = datetime.now()
     return lambda ids: fields(visit_id, now, ids, reader.rule)
@@ -295,3 +257,8 @@ def _rows(reader: Reader, visit_id: int, ids: Sequence[int]) -> list[Row]:
     for key in unrated:
         rows[key]["hit_rate"] = quality.get(key, {}).get("hit_rate")
     return [tidy(rows[key], "hit_rate", "indexing_rate") for key in ids if key in rows]
+
+
+_LIST = Listed("ssx", _columns, _rows, _tidied, _SUMMED)
+collections, count, newer = _LIST.collections, _LIST.count, _LIST.newer
+changed, fits = _LIST.changed, _LIST.fits
