@@ -1,5 +1,6 @@
 """A table whose rows are all at hand: asked in the same words as the lists that the database answers."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,15 @@ class Spec:
     def head(self) -> str:
         """What stands above the column: the name with its unit."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+_NEGATIVE = re.compile(r"-[\d.]{1,40}(?: \(-?[\d.]{1,40}\))?")
+
+
+def harmless(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: a negative number, with that of the outer shell, is none."""
+    risky = text[:1] in {"=", "+", "-", "@", "\t", "\r"} and _NEGATIVE.fullmatch(text) is None
+    return f"'{text}" if risky else text
 
 
 def sifted(rows: Iterable[Row], specs: Sequence[Spec], asked: Asked) -> list[Row]:

@@ -10,6 +10,7 @@ import pytest
 from ispyb import DATABASES, Facility, shared
 
 from data.images.files import Files
+from data.sheet import harmless
 from data.techniques.mx.curves import Source, Statistics
 from data.techniques.mx.logs import Report
 from data.techniques.mx.table1 import (
@@ -19,7 +20,6 @@ from data.techniques.mx.table1 import (
     as_markdown,
     chosen,
     completed,
-    harmless,
     latex,
     table,
 )
@@ -89,7 +89,19 @@ def test_in_csv_no_cell_is_a_formula_and_each_value_has_its_source_beside_it() -
     assert found["Resolution range (Å)"][0] == "50.00–1.95"
 
 
-@pytest.mark.parametrize(("text", "safe"), [("-1.5", "-1.5"), ("-x", "'-x"), ("=1", "'=1"), ("P 21", "P 21"), ("", "")])
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("-1.5", "-1.5"),
+        ("-0.02 (-0.11)", "-0.02 (-0.11)"),
+        ("-x", "'-x"),
+        ("-2+3+cmd|' /C calc'!A0", "'-2+3+cmd|' /C calc'!A0"),
+        ("-1\n", "'-1\n"),
+        ("=1", "'=1"),
+        ("P 21", "P 21"),
+        ("", ""),
+    ],
+)
 def test_what_a_spreadsheet_takes_for_a_formula_is_marked_as_text(text: str, safe: str) -> None:
     assert harmless(text) == safe
 

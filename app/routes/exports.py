@@ -18,8 +18,8 @@ from data.exports import MOST, Answer, Wanted, ask
 from data.lists import Asked
 from data.notebook import snippet
 from data.reader import Reader
-from data.sheet import Spec
-from data.techniques.mx.table1 import as_csv, as_latex, as_markdown, harmless, table
+from data.sheet import Spec, harmless
+from data.techniques.mx.table1 import as_csv, as_latex, as_markdown, table
 from data.techniques.mx.table1_files import chosen_with_files
 from views.place import Place, from_query
 from views.techniques.mx_table1 import scalings_of

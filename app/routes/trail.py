@@ -17,6 +17,7 @@ from auth.routes import AuthedHandler
 from data.core.permissions import watched
 from data.errors import DataError, NotFound
 from data.lists import Asked
+from data.sheet import harmless
 
 _PAGE: Final = 1000
 #: A file holds so many rows at most; the last line says so where there are more.
@@ -90,13 +91,8 @@ class TrailHandler(AuthedHandler):
 
 def _line(values: Any) -> str:
     out = StringIO()
-    csv.writer(out).writerow([_harmless(str(value)) for value in values])
+    csv.writer(out).writerow([harmless(str(value)) for value in values])
     return out.getvalue()
-
-
-def _harmless(text: str) -> str:
-    """A spreadsheet takes a text that begins like this for a formula, and runs it."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text
 
 
 def patterns(services: Services) -> list[tuple[Any, ...]]:

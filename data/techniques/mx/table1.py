@@ -24,6 +24,7 @@ from data.schema import (
     Statistics,
     Visit,
 )
+from data.sheet import harmless
 from data.techniques.mx.curves import Statistics as FromFiles
 from data.techniques.mx.shells import STORED, same_units
 
@@ -255,11 +256,6 @@ def _source(row: Row, keys: Sequence[str]) -> str:
 # ---- forms ----------------------------------------------------------------------------------------------------------
 
 _BRACKETS = "Values in brackets are those of the outer shell. R values in percent."
-
-
-def harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "@", "\t", "\r"} or re.match(r"-(?![\d.])", text) else text
 
 
 def as_csv(table: Table1) -> str:
