@@ -28,6 +28,8 @@ PAGES: dict[str, Callable[[Reader], Any]] = {
     "mx.screenings": lambda r: strategies.screenings(r, 1002),
     "mx.energy_scan": lambda r: scans.energy_scan(r, 1),
     "mx.spectrum_of": lambda r: scans.spectrum_of(r, 1),
+    "mx.scan picture": lambda r: scans.file_of(r, "energyscan", 1, "picture"),
+    "mx.spectrum report": lambda r: scans.file_of(r, "xrf", 1, "report"),
     "mx.grid_scan": lambda r: grids.grid_scan(r, 1001),
     "mx.timeline": lambda r: timeline(r, 11, ALL).bars,
     "mx.timeline by sample": lambda r: timeline(r, 11, Asked(search="s"), "sample").bars,
