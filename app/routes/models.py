@@ -4,7 +4,9 @@ Rows are read anew, in the rights of whoever asks, for every model and every map
 folder: see `app.viewer_files`; they are sent to who is signed in.
 """
 
+import asyncio
 import gzip
+from concurrent.futures import Executor
 from typing import Any, Final
 
 from app.routes.answers import Body, Darkroom, PictureHandler, named
@@ -86,8 +88,8 @@ def _stamp(found: Any) -> tuple[Any, ...]:
 class SceneHandler(AuthedHandler):
     """``/molecule/<name>``: the page that draws, its script, and the files of the viewer."""
 
-    def initialize(self, viewer: ViewerFiles) -> None:
-        self._viewer = viewer
+    def initialize(self, viewer: ViewerFiles, pool: Executor) -> None:
+        self._viewer, self._pool = viewer, pool
 
     async def get(self, name: str) -> None:
         self.set_header("X-Content-Type-Options", "nosniff")
@@ -97,7 +99,9 @@ class SceneHandler(AuthedHandler):
             self.set_header("X-Frame-Options", "SAMEORIGIN")
             self.finish(page.html(VIEWER.version))
             return
-        packed = page.own(name) or self._viewer.packed(name)
+        # Packing 5 MB for the first who asks takes a quarter of a second.
+        loop = asyncio.get_running_loop()
+        packed = page.own(name) or await loop.run_in_executor(self._pool, self._viewer.packed, name)
         if packed is None:
             self.set_status(404)
             self.finish()
@@ -121,5 +125,5 @@ def patterns(room: Darkroom, viewer: ViewerFiles) -> list[tuple[Any, ...]]:
     return [
         (rf"/model/(\d{{1,12}})/({_KEY})", ModelHandler, mine),
         (rf"/model/(\d{{1,12}})/({_KEY})/map/({_KEY})/({kinds})", MapHandler, mine),
-        (r"/molecule/([a-z][\w.-]{0,40})", SceneHandler, {"viewer": viewer}),
+        (r"/molecule/([a-z][\w.-]{0,40})", SceneHandler, {"viewer": viewer, "pool": room.services.pictures}),
     ]
