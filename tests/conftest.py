@@ -113,6 +113,12 @@ def mariadb() -> mariadb_server.Server:
     return found
 
 
+@pytest.fixture(scope="session")
+def demo_rows() -> Path:
+    """The database of the simulated facility that the whole run shares. Only read from it."""
+    return Shared(os.environ[_SHARED]).demo_rows()
+
+
 def _database(name: str) -> str:
     """A database name of this worker's own."""
     return f"{name}_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"

@@ -16,7 +16,6 @@ from data.demo.beamlines import BY_NAME
 from data.demo.drawing import at_image, recipe_of
 from data.demo.forms import FORMS, volume
 from data.demo.plan import Plan
-from data.demo.rows import settle_down, sqlite_file
 from data.demo.story import tell
 from data.demo.symmetry import space_group
 from data.images.files import frame_file
@@ -58,13 +57,8 @@ def plan() -> Plan:
 
 
 @pytest.fixture(scope="module")
-def written(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
-    path = tmp_path_factory.mktemp("demo") / "ispyb.sqlite"
-    engine = sqlite_file(path)
-    plan.rows.insert(engine)
-    engine.dispose()
-    settle_down(path)
-    source = Source(f"sqlite:///{path}", statement_seconds=60)
+def written(demo_rows: Path) -> Iterator[Source]:
+    source = Source(f"sqlite:///{demo_rows}", statement_seconds=60)
     yield source
     source.close()
 

@@ -22,8 +22,10 @@ NOW = datetime.now()
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> facility.Facility:
-    """The facility of today."""
-    return facility.write(tmp_path_factory.mktemp("demo") / "demo", lambda share, words: None)
+    """The facility of today; its pictures are drawn when they are asked for, so none beforehand."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(facility, "first_files", lambda plan: [])
+        return facility.write(tmp_path_factory.mktemp("demo") / "demo", lambda share, words: None)
 
 
 def test_a_run_is_live_while_the_demo_is_shown_and_none_is_left_running(made: facility.Facility) -> None:

@@ -122,7 +122,7 @@ def arguments(process: int) -> str:
     return ""
 
 
-@pytest.fixture(params=["webview", "browser"])
+@pytest.fixture
 def way(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """How the window is shown, as variables of the environment."""
     if request.param == "webview":
@@ -137,7 +137,16 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("way", "end"),
+    [
+        ("webview", signal.SIGTERM),
+        ("webview", signal.SIGKILL),
+        ("browser", signal.SIGINT),
+        ("browser", signal.SIGKILL),
+    ],
+    indirect=["way"],
+)
 def test_a_window_shows_the_dashboard_and_nothing_is_left_of_it(
     site: Desk, display: Screen, way: dict[str, str], end: signal.Signals
 ) -> None:

@@ -257,14 +257,22 @@ def _aliased(mapped: type[s.Table]) -> Any:
     return select(*(getattr(other, key.key) for key in keys(mapped)))
 
 
+# By membership, and by beamline as well.
+_EVERY_SHAPE = ("alice", "staff")
+
+
 @pytest.mark.parametrize("login", EVERYBODY)
 def test_each_table_gives_each_person_the_rows_of_the_rule_in_every_shape(tiny: Facility, login: str) -> None:
     reader = tiny.reader(login)
     expected = visible(tiny, reader.scope)
     assert set(expected) == set(OWNED)
-    for mapped in OWNED:
+    for turn, mapped in enumerate(OWNED):
         rows = sorted((tuple(row[key.key] for key in keys(mapped)) for row in expected[mapped]), key=repr)
+        # Every shape for rights of each kind; for the others, whose conditions are of the same, shapes in turn.
+        others = list(SHAPES)[turn % len(SHAPES) :][:2]
         for shape, build in SHAPES.items():
+            if login not in _EVERY_SHAPE and shape not in ("plain", *others):
+                continue
             assert got(reader, build(mapped)) == rows, f"{mapped.__name__}, {shape}"
         counts = {
             "count": select(func.count()).select_from(mapped),
@@ -274,7 +282,9 @@ def test_each_table_gives_each_person_the_rows_of_the_rule_in_every_shape(tiny: 
                 func.coalesce(func.max(select(func.count().over().label("n")).select_from(mapped).subquery().c.n), 0)
             ),
         }
-        for shape, query in counts.items():
+        for at, (shape, query) in enumerate(counts.items()):
+            if login not in _EVERY_SHAPE and at != turn % len(counts):
+                continue
             assert reader.scalar(query) == len(rows), f"{mapped.__name__}, {shape}"
         found = bool(reader.rows(select(literal(1)).where(exists(select(*keys(mapped))))))
         assert found == bool(rows), f"{mapped.__name__}, EXISTS"

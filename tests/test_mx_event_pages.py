@@ -47,9 +47,10 @@ def searches(page: Any) -> list[str]:
     return ["", *(one["search"] for one in heard(page, "Shell", "shell") if "search" in one)]
 
 
-async def rows(page: Any, seq: int = 1, offset: int = 0, **asked: Any) -> dict[str, Any]:
-    """Ask as the table does, and wait for the answer."""
-    await until(lambda: "Table" in page.ids)
+async def rows(page: Any, seq: int | None = None, offset: int = 0, **asked: Any) -> dict[str, Any]:
+    """What the page asked for by itself; with a number of its own, ask as the table does, and wait for the answer."""
+    if seq is None:
+        return await until(lambda: next(iter(heard(page, "Table", "rows")), None))
     message = {"sort": None, "descending": False, "filters": {}, "search": "", "offset": offset, "limit": 50, **asked}
     await page.tell(page.ids["Table"], type="want", seq=seq, **message)
     return await until(lambda: next((one for one in heard(page, "Table", "rows") if one["seq"] == seq), None))

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,6 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL
 
 from data.core import collection
-from data.demo.rows import sqlite_file
-from data.demo.story import tell
 from data.lists import Asked
 from data.reader import Reader
 from data.scope import Scope
@@ -178,14 +175,8 @@ def hold(reader: Reader, engine: Any, ids: Sequence[tuple[int, int]]) -> int:
     return had
 
 
-def test_a_hundred_collections_of_the_demo_are_as_sql_by_hand_says(tmp_path: Path) -> None:
-    file = tmp_path / "demo.sqlite"
-    plan = tell(date(2026, 3, 10))
-    plan.rows.quality.clear()  # not looked at here, and most of the rows
-    engine = sqlite_file(file)
-    plan.rows.insert(engine)
-    engine.dispose()
-    engine = create_engine(f"sqlite:///{file}")
+def test_a_hundred_collections_of_the_demo_are_as_sql_by_hand_says(demo_rows: Path) -> None:
+    engine = create_engine(f"sqlite:///{demo_rows}")
     with engine.connect() as connection:
         every = connection.execute(
             text(
@@ -194,7 +185,7 @@ def test_a_hundred_collections_of_the_demo_are_as_sql_by_hand_says(tmp_path: Pat
                 " WHERE b.beamLineName LIKE 'BX%'"
             )
         ).all()
-    source = Source(f"sqlite:///{file}", statement_seconds=60)
+    source = Source(f"sqlite:///{demo_rows}", statement_seconds=60)
     chance = random.Random(11)
     taken = [tuple(row) for row in chance.sample(every, 100)]
     try:

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from servers import mariadb
+from simulated import told
+
+from data.demo.rows import settle_down, sqlite_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +21,14 @@ class Shared:
     folder: str
 
     @contextmanager
-    def _alone(self) -> Iterator[Path]:
-        with open(Path(self.folder, "lock"), "w") as lock:
+    def _alone(self, about: str) -> Iterator[Path]:
+        with open(Path(self.folder, f"{about}.lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield Path(self.folder, "mariadb.json")
+            yield Path(self.folder, about)
 
     def mariadb(self) -> mariadb.Server | str:
         """The server, or why there is none."""
-        with self._alone() as note:
+        with self._alone("mariadb.json") as note:
             if not note.exists():
                 # A worker's parent is the process that ends last.
                 worker = "PYTEST_XDIST_WORKER" in os.environ
@@ -36,6 +39,18 @@ class Shared:
                     note.write_text(json.dumps(str(missing)))
             said = json.loads(note.read_text())
         return said if isinstance(said, str) else mariadb.Server(**said)
+
+    def demo_rows(self) -> Path:
+        """The rows of the simulated facility in a file of SQLite. Only read from it."""
+        with self._alone("demo.sqlite") as file:
+            if not file.exists():
+                written = file.with_suffix(".writing")
+                engine = sqlite_file(written)
+                told().rows.insert(engine)
+                engine.dispose()
+                settle_down(written)
+                written.rename(file)
+        return file
 
     def stop(self) -> None:
         """Stop the server where one was started."""
