@@ -147,7 +147,7 @@ types:
 	@$(BIN)/mypy
 
 tests:
-	@$(BIN)/python -m pytest -n 2 --durations=25 $(TESTS) $(ARGS) </dev/null
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=25 $(TESTS) $(ARGS) </dev/null
 
 bench: setup $(VENV)/.bench
 	@shopt -s nullglob; for bench in benchmarks/*.py; do \

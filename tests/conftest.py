@@ -81,6 +81,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         ):
             # Real browsers and servers on a machine that others use too: up to two more tries, which the run tells of.
             item.add_marker(pytest.mark.flaky(reruns=0 if os.environ.get("ISPYB_LENS_TEST_ONCE") else 2))
+        if {"browser", "security"} & set(Path(str(item.path)).parts):
+            # What a file has started is started once, by the one worker that runs it.
+            item.add_marker(pytest.mark.xdist_group(Path(str(item.path)).stem))
         for mark, reason in lacking.items():
             if reason and item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.skip(reason=reason))
