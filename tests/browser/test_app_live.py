@@ -1,7 +1,7 @@
 """What happens at the beamline while somebody looks."""
 
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 import pytest
@@ -186,3 +186,29 @@ def test_many_browsers_of_one_visit_all_see_what_comes(site: Site, opened: Open)
     site.collect(number)
     for page in pages:
         expect(row(page, number)).to_be_visible(timeout=10_000)
+
+
+def test_the_viewer_follows_the_newest_image_of_a_running_collection(site: Site, opened: Open) -> None:
+    number = next(_numbers)
+    site.collect(number, images=50, end=None, status=None)
+    taken = count(1)
+
+    def take(images: int) -> None:
+        for image in islice(taken, images):
+            site.add(s.ImageQuality, collection_id=number, image=image, spots=20)
+
+    take(3)
+    page = opened(site, f"?collection={number}&tab=image")
+    box, follow = page.get_by_label("Number of the image"), page.get_by_label("Follow the newest")
+    expect(box).to_have_value("1")
+    follow.check()
+    expect(box).to_have_value("3")
+    take(2)
+    expect(box).to_have_value("5", timeout=10_000)
+    page.get_by_role("button", name="Previous image").click()
+    expect(follow).not_to_be_checked()
+    take(1)
+    page.wait_for_timeout(1500)
+    expect(box).to_have_value("4")
+    follow.check()
+    expect(box).to_have_value("6", timeout=10_000)
