@@ -65,7 +65,7 @@ class Viewer:
             image=image,
             first_image=first,
             last_image=last,
-            newest=int(min(max(seen[-1], first), last)) if _running(row) and len(seen) else last,
+            newest=_newest(seen, first, last) if _running(row) else last,
             label=row.get("template") or f"Collection {row['id']}",
             look=dict(place.look),
             series=_series(quality),
@@ -82,6 +82,11 @@ class Viewer:
 
     def _look(self, look: dict[str, str]) -> None:
         self._desk.go(replace(self._place, look=look_of(look)), True)
+
+
+def _newest(seen: NDArray[Any], first: int, last: int) -> int:
+    """The last image that ISPyB has numbers of; the first while it has none: what is to come is not on disk yet."""
+    return int(min(max(seen[-1], first), last)) if len(seen) else first
 
 
 def _running(row: Row) -> bool:

@@ -82,7 +82,16 @@ class Movies:
         if not row.get("micrograph"):
             words = "First frame of the movie, before correction"
             small, full = (desk.movie(row["id"], "movie", size) for size in ("small", "full"))
-            pictures.insert(0, b.picture(small, f"{words}, {at}", words, full, "The movie is not on disk"))
+            pictures.insert(
+                0,
+                b.picture(
+                    small,
+                    f"{words}, {at}",
+                    words,
+                    full,
+                    "The movie is not on disk, or of a kind that is not drawn here",
+                ),
+            )
         around = [(f"‹ Movie {at - 1}", at - 1), (f"Movie {at + 1} ›", at + 1), ("Newest", len(self._rows))]
         links = [
             b.tab(words, words, desk.link(self._at(to)))

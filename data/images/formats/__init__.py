@@ -39,7 +39,7 @@ def open_frames(
             raise Unreadable(f"“{source.name}” is a compressed HDF5 file; it must be unpacked to be read.")
         if is_mrc((packed or start)[:1024], source.name, path.stat().st_size if packed is None else len(packed)):
             return open_mrc(source, packed)
-        return open_flat(source, packed)
+        return open_flat(source, packed or start, packed)
     except Unreadable:
         raise
     except FileNotFoundError:
