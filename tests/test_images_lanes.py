@@ -51,6 +51,18 @@ def test_who_asks_for_the_same_meanwhile_gets_the_same_answer() -> None:
     run(check)
 
 
+def test_an_answer_that_comes_together_with_the_time_limit_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def late(answer: Any, limit: float) -> None:
+        await answer
+        raise TimeoutError
+
+    async def check(lanes: Lanes) -> None:
+        assert await lanes.run(0, "a", lambda: 7) == 7
+
+    monkeypatch.setattr(asyncio, "wait_for", late)
+    run(check)
+
+
 def test_a_lane_that_hangs_holds_up_no_other_and_says_so_in_time() -> None:
     gate = threading.Event()
 

@@ -49,8 +49,9 @@ class Lanes:
             shared: T = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(found.future)), limit)
             return shared
         except TimeoutError:
-            if found.future.done():
-                raise
+            if found.future.done() and not found.future.cancelled():  # just now, or with an error of this kind
+                late: T = found.future.result()
+                return late
             raise Late(limit) from None
         finally:
             found.waiting -= 1
