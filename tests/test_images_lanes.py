@@ -18,6 +18,7 @@ from app.routes.rows import Rows
 from app.settings import FrameSettings
 from data.errors import NotFound
 from data.images.files import Files
+from data.images.formats.chunk import Chunk
 from data.reader import Reader
 
 
@@ -138,7 +139,7 @@ class Stuck:
         monkeypatch.setattr(module, name, slow)
 
 
-@pytest.mark.parametrize(("module", "name"), [(os, "stat"), (os, "open"), (os, "pread")])
+@pytest.mark.parametrize(("module", "name"), [(os, "stat"), (os, "open"), (Chunk, "read")])
 def test_a_file_server_that_hangs_is_told_of_within_two_seconds_and_gives_the_picture_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
 ) -> None:
@@ -148,7 +149,7 @@ def test_a_file_server_that_hangs_is_told_of_within_two_seconds_and_gives_the_pi
         assert alice.get(f"/tile/{EIGER}/3?w=16&h=16").status == 200  # signed in, and every loop has been met
         path = site.folder / "e_1_master.h5"
         os.utime(path, (1, 1))  # another time: nothing that is kept holds any more
-        part = str(path) if name != "pread" else ""
+        part = str(path) if name != "read" else ""
         stuck = Stuck(monkeypatch, module, name, part)
         # While what is slow lasts 20 s.
         began = time.monotonic()
