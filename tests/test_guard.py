@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ispyb import EVERYBODY, PEOPLE, RIGHTS, Facility, facility, ispyb_compositions, ispyb_phasing
+from ispyb import EVERYBODY, Facility, facility, ispyb_compositions, ispyb_phasing
 from sqlalchemy import (
     Select,
     and_,
@@ -35,8 +35,7 @@ from data import schema as s
 from data.errors import Unguarded
 from data.guard import guarded
 from data.reader import Reader
-from data.scope import Rights, Scope, UnknownPerson, scope_of
-from data.source import Source
+from data.scope import Scope
 
 OWNED = sorted(guard._OWNED, key=lambda mapped: mapped.__name__)
 ALL = Scope(everything=True)
@@ -416,36 +415,6 @@ def test_what_is_remembered_of_statements_is_bounded(monkeypatch: pytest.MonkeyP
 
 
 # ---- scopes ---------------------------------------------------------------------------------------------------------
-
-
-def test_the_scope_of_a_person_comes_from_groups_and_permissions(tiny: Facility) -> None:
-    scopes = {login: tiny.scope(login) for login in PEOPLE}
-    assert {login: scope.everything for login, scope in scopes.items()} == dict.fromkeys(PEOPLE, False) | {
-        "admin": True
-    }
-    assert scopes["staff"].beamlines == {"I04"}
-    assert {scopes[login].beamlines for login in ("alice", "bob", "nobody")} == {frozenset()}
-    assert scopes["alice"].name == "Alice Adams"
-
-
-def test_an_unknown_empty_or_doubtful_login_is_nobody_at_all(tiny: Facility) -> None:
-    for login in ("", "zoe", "%", "alice ' OR 1=1", "\x00", "álice", "alicè"):
-        with pytest.raises(UnknownPerson):
-            scope_of(tiny.source, login, RIGHTS)
-
-
-def test_two_people_of_one_login_are_neither(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'two.db'}"
-    engine = create_engine(url)
-    s.Table.metadata.create_all(engine)
-    with engine.begin() as connection:
-        for key in (1, 2):
-            connection.execute(insert(s.Person.__table__).values(personId=key, login="twin"))
-    engine.dispose()
-    source = Source(url)
-    with pytest.raises(UnknownPerson):
-        scope_of(source, "twin", Rights())
-    source.close()
 
 
 def test_the_empty_scope_sees_nothing_of_any_table(tiny: Facility) -> None:
