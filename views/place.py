@@ -73,11 +73,6 @@ class Place:
         kept = {key: text for key, text in {**dict(self.view), **changed}.items() if text}
         return replace(self, view=tuple(sorted(kept.items())))
 
-    def same_list(self, other: "Place") -> bool:
-        """Whether both show the same list, however it is ordered."""
-        plain = ListPlace()
-        return replace(self, listing=plain, image=None, look=()) == replace(other, listing=plain, image=None, look=())
-
 
 def proposals() -> Place:
     """All proposals."""

@@ -2,6 +2,7 @@
 // greatest of a stretch and the line its mean. Wheel, keys and a drag change the stretch of images; a click opens a frame.
 const {h, put, icon, talk, later, framed} = await import(`./dom.js${new URL(import.meta.url).search}`)
 const {number} = await import(`./format.js${new URL(import.meta.url).search}`)
+const {fit, where, steer} = await import(`./stage.js${new URL(import.meta.url).search}`)
 const {ticks} = await import(`./run_plots.js${new URL(import.meta.url).search}`)
 
 const LEFT = 76, RIGHT = 14, TOP = 22, PANEL = 112, SPACE = 14, BOTTOM = 40
@@ -58,15 +59,9 @@ export function render(given) {
   }
 
   function paint() {
-    const w = wide(), t = height(), scale = devicePixelRatio || 1
-    if (canvas.width !== Math.round(w * scale) || canvas.height !== Math.round(t * scale)) {
-      canvas.width = Math.round(w * scale)
-      canvas.height = Math.round(t * scale)
-      canvas.style.height = `${t}px`
-    }
+    const w = wide(), t = height()
     const style = getComputedStyle(stage)
-    context.setTransform(scale, 0, 0, scale, 0, 0)
-    context.clearRect(0, 0, w, t)
+    fit(canvas, context, w, t)
     words.textContent = content.words ?? ""
     words.hidden = !content.words
     for (const button of [whole, zoomIn, zoomOut]) button.disabled = content.length < 2
@@ -216,7 +211,6 @@ export function render(given) {
   // -- the hand
 
   const repaint = framed(paint)
-  const where = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top] }
   function nearest(x) {
     const place = content.columns.place ?? [], until = content.columns.until ?? place
     let best = 12, found = -1
@@ -249,11 +243,11 @@ export function render(given) {
   }
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button) return
-    drag = {x: where(event)[0], low, high, moved: false}
+    drag = {x: where(canvas, event)[0], low, high, moved: false}
     canvas.setPointerCapture(event.pointerId)
   })
   canvas.addEventListener("pointermove", (event) => {
-    const [x, y] = where(event)
+    const [x, y] = where(canvas, event)
     if (!drag) return hover(x, y)
     if (!drag.moved && Math.abs(x - drag.x) < 4) return
     drag.moved = true
@@ -270,30 +264,14 @@ export function render(given) {
     const {moved} = drag
     drag = null
     if (moved) { mine = [low, high]; return ask() }
-    const x = where(event)[0], i = nearest(x)
+    const x = where(canvas, event)[0], i = nearest(x)
     if (i < 0) return
     // Of a stretch the image under the pointer.
     const {place, until} = content.columns
     tell({type: "image", place: Math.round(Math.min(Math.max(at(x), place[i]), until[i]))})
   })
   canvas.addEventListener("pointerleave", () => { near = -1; tip.hidden = true; repaint() })
-  canvas.addEventListener("wheel", (event) => {
-    if (content.length < 2 || event.ctrlKey) return
-    event.preventDefault()
-    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
-      const shift = ((event.deltaX || event.deltaY) / (wide() - LEFT - RIGHT)) * (high - low)
-      return go(low + shift, high + shift)
-    }
-    zoom(event.deltaY > 0 ? 1.25 : 0.8, at(where(event)[0]))
-  }, {passive: false})
-  canvas.addEventListener("keydown", (event) => {
-    const step = (high - low) / 6
-    const acts = {ArrowLeft: () => go(low - step, high - step), ArrowRight: () => go(low + step, high + step), "+": () => zoom(0.5), "-": () => zoom(2), Home: () => go(null)}
-    if (!acts[event.key] || event.altKey || event.ctrlKey || event.metaKey) return
-    event.preventDefault()
-    event.stopPropagation()
-    acts[event.key]()
-  })
+  steer(canvas, {stretch: () => (content.length > 1 ? [low, high] : null), wide: () => wide() - LEFT - RIGHT, at, go, zoom})
 
   function heard(message) {
     Object.assign(content, message)

@@ -2,6 +2,7 @@
 // to the server when the hand rests; the strip of crystals follows too.
 const {h, put, picture, link, talk, later, framed} = await import(`./dom.js${new URL(import.meta.url).search}`)
 const {number} = await import(`./format.js${new URL(import.meta.url).search}`)
+const {fit, where} = await import(`./stage.js${new URL(import.meta.url).search}`)
 
 const EDGE = {left: 58, right: 64, top: 56, bottom: 40}
 const HEIGHT = 420
@@ -98,16 +99,9 @@ export function render(given) {
 
   function paint() {
     const f = frame()
-    const scale = devicePixelRatio || 1
-    if (canvas.width !== Math.round(f.wide * scale) || canvas.height !== HEIGHT * scale) {
-      canvas.width = Math.round(f.wide * scale)
-      canvas.height = HEIGHT * scale
-      canvas.style.height = `${HEIGHT}px`
-    }
     const style = getComputedStyle(stage)
     const text = style.color
-    context.setTransform(scale, 0, 0, scale, 0, 0)
-    context.clearRect(0, 0, f.wide, HEIGHT)
+    fit(canvas, context, f.wide, HEIGHT)
     context.font = `12px ${style.fontFamily}`
     context.fillStyle = text
     context.strokeStyle = text
@@ -221,7 +215,7 @@ export function render(given) {
     if (say) report()
   }
   const repaint = framed(paint)
-  const at = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top] }
+  const at = (event) => where(canvas, event)
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button) return
     const [px, py] = at(event)

@@ -1,6 +1,7 @@
 // Events along time: lanes with bars on a canvas. Wheel and keys zoom, a drag moves, a click picks, two open.
 const {h, put, icon, talk, later, framed} = await import(`./dom.js${new URL(import.meta.url).search}`)
 const {number} = await import(`./format.js${new URL(import.meta.url).search}`)
+const {fit, where, steer} = await import(`./stage.js${new URL(import.meta.url).search}`)
 
 const LEFT = 112, RIGHT = 12, TOP = 26, LANE = 22, BOTTOM = 26
 const HUES = {collection: "#4f8ff7", grid: "#9a7fd1", screening: "#2fa7a7", energy: "#e2953c", xrf: "#c768a8", robot: "#8a93a1"}
@@ -73,15 +74,9 @@ export function render(given) {
   }
 
   function paint() {
-    const w = wide(), t = height(), scale = devicePixelRatio || 1
-    if (canvas.width !== Math.round(w * scale) || canvas.height !== Math.round(t * scale)) {
-      canvas.width = Math.round(w * scale)
-      canvas.height = Math.round(t * scale)
-      canvas.style.height = `${t}px`
-    }
+    const w = wide(), t = height()
     const style = getComputedStyle(stage)
-    context.setTransform(scale, 0, 0, scale, 0, 0)
-    context.clearRect(0, 0, w, t)
+    fit(canvas, context, w, t)
     words.textContent = content.words ?? ""
     words.hidden = !content.words
     for (const button of [whole, zoomIn, zoomOut, only]) button.disabled = !(high > low)
@@ -203,7 +198,6 @@ export function render(given) {
   // -- the hand
 
   const repaint = framed(paint)
-  const where = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top] }
   function find(x, y) {
     const b = bars(), lane = Math.floor((y - TOP) / LANE)
     let best = 7, found = -1
@@ -231,11 +225,11 @@ export function render(given) {
   }
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button) return
-    drag = {x: where(event)[0], low, high, moved: false}
+    drag = {x: where(canvas, event)[0], low, high, moved: false}
     canvas.setPointerCapture(event.pointerId)
   })
   canvas.addEventListener("pointermove", (event) => {
-    const [x, y] = where(event)
+    const [x, y] = where(canvas, event)
     if (!drag) return hover(x, y)
     if (!drag.moved && Math.abs(x - drag.x) < 4) return
     drag.moved = true
@@ -251,34 +245,18 @@ export function render(given) {
     const {moved} = drag
     drag = null
     if (moved) { mine = [low, high]; return ask() }
-    const i = find(...where(event)), b = bars()
+    const i = find(...where(canvas, event)), b = bars()
     if (i < 0) return
     if (b.count[i] > 1) return zoom(0.2, (b.start[i] + (b.end[i] ?? b.start[i])) / 2)
     if (event.detail >= 2) tell({type: "open", stream: b.stream[i], number: b.number[i]})
     else tell({type: "pick", key: b.key[i]})
   })
   canvas.addEventListener("dblclick", (event) => {
-    const i = find(...where(event)), b = bars()
+    const i = find(...where(canvas, event)), b = bars()
     if (i >= 0 && b.count[i] === 1) tell({type: "open", stream: b.stream[i], number: b.number[i]})
   })
   canvas.addEventListener("pointerleave", () => { near = -1; tip.hidden = true; repaint() })
-  canvas.addEventListener("wheel", (event) => {
-    if (!(high > low) || event.ctrlKey) return
-    event.preventDefault()
-    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
-      const shift = ((event.deltaX || event.deltaY) / (wide() - LEFT - RIGHT)) * (high - low)
-      return go(low + shift, high + shift)
-    }
-    zoom(event.deltaY > 0 ? 1.25 : 0.8, at(where(event)[0]))
-  }, {passive: false})
-  canvas.addEventListener("keydown", (event) => {
-    const step = (high - low) / 6
-    const acts = {ArrowLeft: () => go(low - step, high - step), ArrowRight: () => go(low + step, high + step), "+": () => zoom(0.5), "-": () => zoom(2), Home: () => go(null, null)}
-    if (!acts[event.key] || event.altKey || event.ctrlKey || event.metaKey) return
-    event.preventDefault()
-    event.stopPropagation()
-    acts[event.key]()
-  })
+  steer(canvas, {stretch: () => (high > low ? [low, high] : null), wide: () => wide() - LEFT - RIGHT, at, go, zoom})
 
   function heard(message) {
     Object.assign(content, message)
