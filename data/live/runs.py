@@ -22,6 +22,7 @@ from data.techniques.ssx.about import About, about
 from data.techniques.ssx.attached import STATS, Attached
 from data.techniques.ssx.batch import Batch
 from data.techniques.ssx.choice import Choice
+from data.techniques.ssx.clusters import Clustering
 from data.techniques.ssx.om import OmSocket
 from data.techniques.ssx.pattern import Chip, addresses, chip_of, pumped, shots_per_position
 from data.techniques.ssx.run import Run
@@ -62,6 +63,7 @@ class Watched:
     ) -> None:
         self.about = what
         self.run = Run()
+        self.clustering = Clustering(self.run)
         self.chip: Chip | None = chip_of(what.chip)
         self.troubles: dict[str, str] = {}
         self.told: dict[str, int] = {}

@@ -10,7 +10,7 @@ class RunBoard(Part):
     """Draws what it is given and keeps itself up to date from small messages.
 
     ``whole()`` is everything as it is now; ``begin`` gives it anew; ``tick`` what changed. ``on_wish(name, data)`` is
-    called for what the user asks of the numbers (``target``, ``brush``, ``rules``): a stranger's input.
+    called for what the user asks of the numbers (``target``, ``brush``, ``cluster``, ``rules``): a stranger's input.
     """
 
     def __init__(
@@ -38,5 +38,5 @@ class RunBoard(Part):
         return self._whole()
 
     def _heard(self, kind: str, data: dict[str, Any]) -> None:
-        if kind in {"target", "brush", "rules"}:
+        if kind in {"target", "brush", "rules", "cluster"}:
             self._on_wish(kind, data)

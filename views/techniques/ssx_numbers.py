@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.live.runs import Stated, Watched
+from data.techniques.ssx.clusters import WITHIN, Clusters
 from data.techniques.ssx.intervals import Difference, Rate
 from data.techniques.ssx.merging import Need, Target, needs, time_left
 from data.techniques.ssx.run import QUEUES, Now, Rates, Run
@@ -23,7 +24,7 @@ _LINE: Final = tuple(
     COLUMNS.index(name)
     for name in (
         "frames", "judged", "hits", "tried", "indexed", "multiple", "spots", "spots_known", "resolution",
-        "resolution_known", "iced", "volume", "cells",
+        "resolution_known", "iced", "volume", "cells", *_AXES,
     )
 )  # fmt: skip
 
@@ -142,18 +143,42 @@ def _difference(difference: Difference | None) -> list[float] | None:
     return None if difference is None else [round(v, 5) for v in (difference.value, difference.low, difference.high)]
 
 
-def cells(run: Run, brush: tuple[str, float, float] | None = None) -> dict[str, Any] | None:
-    """Six histograms of the cells with medians, of all or of those that the brush chooses; None without cells.
+def clusters(found: Clusters, trouble: str | None = None) -> dict[str, Any]:
+    """The clusters of a run's cells, the largest first: cells compared, those in none, and of each cluster its cells,
+    the median of a … γ (Å, degrees), lattice types, and how far the next cluster is, percent.
+    """
+    return {
+        "of": len(found.labels),
+        "loose": int((found.labels < 0).sum()),
+        "within": WITHIN,
+        "trouble": trouble,
+        "rows": [
+            {
+                "count": one.count,
+                "median": [round(value, 3) for value in one.median],
+                "types": " ".join(name for name, _ in one.types[:3] if name),
+                "apart": None if one.apart is None else round(one.apart, 2),
+            }
+            for one in found.clusters
+        ],
+    }
 
-    Lengths in Å, angles in degrees. The edges are those of all cells, so that a brush compares like with like.
+
+def cells(
+    run: Run, brush: tuple[str, float, float] | None = None, cluster: NDArray[np.float32] | None = None
+) -> dict[str, Any] | None:
+    """Six histograms with medians of all cells, or of those that the brush chooses of all or of the cells (k, 6) of a
+    cluster; None without cells.
+
+    Lengths in Å, angles in degrees. The edges are those of all cells, so that a choice compares like with like.
     """
     found, _, _ = run.cells()
     if not len(found):
         return None
-    chosen = found
+    chosen = found if cluster is None else cluster
     if brush is not None and brush[0] in _AXES:
-        column = found[:, _AXES.index(brush[0])]
-        chosen = found[(column >= brush[1]) & (column <= brush[2])]
+        column = chosen[:, _AXES.index(brush[0])]
+        chosen = chosen[(column >= brush[1]) & (column <= brush[2])]
     axes = []
     for place, name in enumerate(_AXES):
         low, high = _span(found[:, place])

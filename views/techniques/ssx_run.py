@@ -1,13 +1,14 @@
 """The monitor of one serial run."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from panel.viewable import Viewable
 
 from data.live.runs import Watched
 from data.reader import Reader
+from data.techniques.ssx.clusters import Clusters
 from data.techniques.ssx.merging import Target
 from views import place as places
 from views.desk import Desk
@@ -50,6 +51,10 @@ class RunView:
         self._ear = _Ear(self._heard)
         self._number: int | None = None
         self._reading: Reading[Watched] = Reading(desk, self._begin, self._fail)
+        self._clustering: Reading[Clusters] = Reading(desk, self._clustered, self._unclustered)
+        self._clusters, self._cluster_trouble = Clusters(), ""
+        self._brushed: tuple[str, float, float] | None = None
+        self._cluster: int | None = None
         self._due = False
         self._line_version, self._line_width = 0, 0.0
         self._slow_at = 0.0
@@ -80,6 +85,8 @@ class RunView:
     def hide(self) -> None:
         """Watch no longer."""
         self._reading.forget()
+        self._clustering.forget()
+        self._clusters, self._cluster_trouble, self._brushed, self._cluster = Clusters(), "", None, None
         self._ear.shut = True
         # Also where no answer has come yet: the question may have begun to watch.
         self._desk.runs.leave(self._number or 0, self._ear)
@@ -150,6 +157,7 @@ class RunView:
         if time.monotonic() - self._slow_at > _SLOW_SECONDS or self._kept.get("head", {}).get("loading"):
             self._slow_at = time.monotonic()
             changed["slow"] = numbers.slow(watched)
+            self._look_at_clusters(watched)
         fresh = [
             {"time": alert.time, "kind": alert.kind, "text": alert.text, "frames": alert.frames}
             for alert in self._watchdog.look(watched, now)
@@ -159,6 +167,28 @@ class RunView:
             changed["alerts"] = self._alerts
         self._kept = {"head": changed["head"]}
         self._board.tick(changed)
+
+    def _look_at_clusters(self, watched: Watched) -> None:
+        """They take a second to work out: in a thread, once for all who look."""
+        if watched.clustering.due and not self._clustering.waiting and not self._cluster_trouble:
+            self._clustering.ask(lambda reader: watched.clustering.now())
+        elif watched.clustering.held is not self._clusters:
+            self._clustered(watched.clustering.held)
+
+    def _clustered(self, found: Clusters) -> None:
+        if self._cluster is not None:  # the numbers of clusters may mean others now: what is chosen stays chosen
+            before = self._clusters.clusters[self._cluster].cell
+            self._cluster = next((n for n, one in enumerate(found.clusters) if _alike(one.cell, before)), None)
+        self._clusters = found
+        self._board.tell("clusters", clusters=numbers.clusters(found), cluster=self._cluster)
+
+    def _unclustered(self, problem: Problem) -> None:
+        self._cluster_trouble = problem.text
+        self._board.tell("clusters", clusters=numbers.clusters(Clusters(), problem.text), cluster=None)
+
+    def _chosen(self, watched: Watched) -> dict[str, Any] | None:
+        chosen = None if self._cluster is None else self._clusters.cells[self._clusters.labels == self._cluster]
+        return numbers.cells(watched.run, self._brushed, chosen)
 
     def _line(self, watched: Watched) -> dict[str, Any]:
         line = numbers.line(watched.run)
@@ -179,6 +209,7 @@ class RunView:
             "head": numbers.head(watched, time.time(), self._target),
             "line": self._line(watched),
             "slow": numbers.slow(watched),
+            "clusters": numbers.clusters(self._clusters, self._cluster_trouble or None),
             "alerts": self._alerts,
             "rules": self._watchdog.as_texts(),
             "target": _target_text(self._target),
@@ -205,11 +236,23 @@ class RunView:
             self._to_link(rules=str(data.get("rules", ""))[:100] or None)
             self._board.tell("rules", rules=self._watchdog.as_texts())
         elif name == "brush":
-            self._board.tell("brushed", cells=numbers.cells(watched.run, _brush(data)))
+            self._brushed = _brush(data)
+            self._board.tell("brushed", cells=self._chosen(watched), cluster=self._cluster)
+        elif name == "cluster":
+            number = data.get("number")
+            known = isinstance(number, int) and 0 <= number < len(self._clusters.clusters)
+            self._cluster, self._brushed = (number if known else None), None
+            self._board.tell("brushed", cells=self._chosen(watched), cluster=self._cluster)
 
     def _to_link(self, **changed: str | None) -> None:
         self._place = self._place.seeing(**changed)
         self._desk.go(self._place, True)
+
+
+def _alike(cell: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two reduced medoids are those of one cluster: edges within 1 %, angles within a degree."""
+    edges = all(abs(a / b - 1) < 0.01 for a, b in zip(cell[:3], other[:3], strict=True))
+    return edges and all(abs(a - b) < 1 for a, b in zip(cell[3:], other[3:], strict=True))
 
 
 def _brush(data: dict[str, Any]) -> tuple[str, float, float] | None:

@@ -24,6 +24,9 @@ SUMS: Final = (
     "a",
     "b",
     "c",
+    "alpha",
+    "beta",
+    "gamma",
     "volume",
     "volume_squared",
     "cells",
@@ -184,7 +187,7 @@ def _weights(batch: Batch) -> list[NDArray[np.float64] | None]:
 def _cell_weights(batch: Batch) -> list[NDArray[np.float64] | None]:
     cells = batch.cells.astype(float)
     size = volume(cells)
-    return [cells[:, 0], cells[:, 1], cells[:, 2], size, size**2, None]
+    return [*cells.T, size, size**2, None]
 
 
 def volume(cells: NDArray[np.floating]) -> NDArray[np.float64]:

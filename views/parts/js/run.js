@@ -22,7 +22,8 @@ export function render(given) {
   let offset = 0 // our clock minus the server's, s
   const {content, tell, gone} = talk(given, (message) => {
     if (message.type === "tick") tick(message)
-    else if (message.type === "brushed") cells(message.cells, true)
+    else if (message.type === "brushed") { cluster = message.cluster; cells(message.cells, true); grouped() }
+    else if (message.type === "clusters") { now.clusters = message.clusters; cluster = message.cluster; grouped() }
     else if (message.type === "target") { now.target = message.text; setTarget() }
     else if (message.type === "rules") { now.rules = message.rules; setRules() }
     else if (message.type === "begin" || (message.type === "all" && message.line)) begin(message)
@@ -44,8 +45,9 @@ export function render(given) {
   const laser = h("section.card.r-laser")
   const histograms = h("div.r-histograms")
   const cellHead = h("span.quiet")
-  const clear = h("button.plain", {type: "button", hidden: true, onclick: () => { brushed = null; tell({type: "brush"}) }}, "Show all")
+  const clear = h("button.plain", {type: "button", hidden: true, onclick: () => { brushed = null; tell({type: "cluster"}) }}, "Show all")
   const types = h("div.r-types")
+  const groups = h("div.r-groups")
   const queues = h("div.r-queues")
   const sources = h("ul.r-sources")
   const targetForm = form(["Resolution|Å", "CC½|", "Completeness|%", "Multiplicity|"], () => tell({type: "target", text: fields(targetForm, WANTED)}))
@@ -55,6 +57,7 @@ export function render(given) {
   const allow = () => { ask.hidden = !("Notification" in window) || Notification.permission !== "default" }
   let shown = "rates"
   let brushed = null
+  let cluster = null
 
   el.append(h("div.run", {},
     h("div.r-head", {}, title, detail, state, h("span.gap")), notice,
@@ -62,7 +65,7 @@ export function render(given) {
       tile("frames", "Frames"), tile("age", "Newest frame"), tile("left", "Lattices")),
     h("div.r-main", {}, h("div.r-side", {}, h("section.card.r-time", {}, plot.element),
       h("div.r-pair", {}, h("section.card.r-target", {}, h("h2", {}, "Target"), targetForm, needs), laser)), chip.element),
-    h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Cells"), cellHead, clear, h("span.gap"), types), histograms),
+    h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Cells"), cellHead, clear, h("span.gap"), types), histograms, groups),
     h("section.card", {}, h("h2", {}, "Frames"), queues),
     h("div.r-foot", {}, h("section.card", {}, h("h2", {}, "Alerts"), alerts, h("details.r-rules", {}, h("summary", {}, "Set the alerts"), rulesForm, ask)),
       h("section.card", {}, h("h2", {}, "Sources"), sources))))
@@ -88,7 +91,8 @@ export function render(given) {
     Object.assign(now, fresh)
     title.textContent = now.title ?? ""
     detail.textContent = now.detail ?? ""
-    brushed = null
+    brushed = cluster = null
+    grouped()
     setTarget()
     setRules()
     allow()
@@ -172,7 +176,7 @@ export function render(given) {
   function slow() {
     const it = now.slow
     if (!it) return
-    if (!brushed) cells(it.cells, false)
+    if (!brushed && cluster == null) cells(it.cells, false)
     types.replaceChildren(...Object.entries(it.types).map(([name, count]) => h("span.badge", {title: "Lattice type and centring"}, `${name || "?"} ${number(count, 0)}`)))
     laser.hidden = !it.pump
     if (it.pump) {
@@ -205,12 +209,27 @@ export function render(given) {
     return link("a.r-frame", `${now.frames}&image=${image}`, {"aria-label": `Image ${image}`}, box, h("span", {}, number(image, 0)))
   }
   function cells(it, chosen) {
-    clear.hidden = !chosen || !brushed
-    cellHead.textContent = !it ? "" : chosen && brushed ? `${number(it.chosen, 0)} of ${number(it.kept, 0)} cells` : `${number(it.offered, 0)} cells${it.offered > it.kept ? `, ${number(it.kept, 0)} drawn` : ""}`
+    const some = chosen && (brushed || cluster != null)
+    clear.hidden = !some
+    cellHead.textContent = !it ? "" : some ? `${number(it.chosen, 0)} of ${number(it.kept, 0)} cells` : `${number(it.offered, 0)} cells${it.offered > it.kept ? `, ${number(it.kept, 0)} drawn` : ""}`
     histograms.replaceChildren(...(it ? it.axes.map((axis) => histogram(axis, (low, high) => {
       brushed = axis.name
       tell({type: "brush", axis: axis.name, low, high})
     }, brushed === axis.name && chosen)) : [h("p.none", {}, "No cell yet: no source tells of lattices.")]))
+  }
+  function grouped() {
+    const it = now.clusters
+    const words = !it ? "" : it.trouble ? `No clusters: ${it.trouble}` : !it.of ? "" : !it.rows.length ? "No cluster: too few cells are alike." : ""
+    if (words || !it?.rows.length) return void groups.replaceChildren(words ? h("p.quiet", {}, words) : "")
+    const row = (one, n) => {
+      const choose = h("button.plain", {type: "button", "aria-pressed": String(cluster === n), onclick: () => { brushed = null; tell(cluster === n ? {type: "cluster"} : {type: "cluster", number: n}) }}, `Cluster ${n + 1}`)
+      return h(`tr${cluster === n ? ".r-chosen" : ""}`, {}, h("th", {scope: "row"}, choose), h("td", {}, number(one.count, 0)), h("td", {}, `${percent(one.count / it.of)} %`), one.median.map((v, k) => h("td", {}, number(v, k < 3 ? 2 : 1))),
+        h("td", {}, one.types || "–"), h("td", {}, one.apart == null ? "–" : `${number(one.apart, 1)} %`))
+    }
+    const heads = [["", ""], ["Lattices", `Of ${number(it.of, 0)} that were compared`], ["Share", ""], ["a", "Median, Å, as indexed"], ["b", "Median, Å, as indexed"], ["c", "Median, Å, as indexed"], ["α", "Median, °"], ["β", "Median, °"], ["γ", "Median, °"], ["Lattice", "The commonest types"],
+      ["Next", "Least G6 distance of its medoid to that of another cluster, relative to the cell"]]
+    groups.replaceChildren(h("div.r-scroll", {}, h("table", {}, h("thead", {}, h("tr", {}, heads.map(([label, title]) => h("th", {scope: "col", title: title || null}, label)))), h("tbody", {}, it.rows.map(row)))),
+      h("p.quiet", {}, `${number(it.loose, 0)} of ${number(it.of, 0)} lattices are in none of these. Cells are reduced (Niggli); DBSCAN on the seven shortest lengths (edges and diagonals) within ${number(it.within, 1)} %. Choose a cluster to see its cells alone.`))
   }
   function said() {
     const list = now.alerts ?? []

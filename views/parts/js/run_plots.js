@@ -3,13 +3,15 @@ const {h} = await import(`./dom.js${new URL(import.meta.url).search}`)
 const {number} = await import(`./format.js${new URL(import.meta.url).search}`)
 
 // Columns of a bin, as views/techniques/ssx_numbers.py sends them.
-const [FRAMES, JUDGED, HITS, TRIED, INDEXED, MULTIPLE, SPOTS, SPOTS_KNOWN, RES, RES_KNOWN, ICED, VOLUME, CELLS] = Array(13).keys()
+const [FRAMES, JUDGED, HITS, TRIED, INDEXED, MULTIPLE, SPOTS, SPOTS_KNOWN, RES, RES_KNOWN, ICED, VOLUME, CELLS, A, B, C, ALPHA, BETA, GAMMA] = Array(19).keys()
 const KINDS = {
   rates: {label: "Rates", unit: "%", lines: [["Hits", HITS, JUDGED, 0, "#4f8ff7"], ["Indexed", INDEXED, TRIED, 1, "#2fa66a"], ["Several lattices", MULTIPLE, TRIED, 1, "#9a7fd1"]]},
   spots: {label: "Spots", unit: "a frame", means: [["Spots", SPOTS, SPOTS_KNOWN, "#4f8ff7"]]},
   resolution: {label: "Resolution", unit: "Å", flipped: true, means: [["Resolution", RES, RES_KNOWN, "#e2953c"]]},
   ice: {label: "Ice", unit: "%", lines: [["Frames with ice", ICED, JUDGED, 0, "#5fb4d9"]]},
   volume: {label: "Cell volume", unit: "Å³", means: [["Mean volume", VOLUME, CELLS, "#c1667a"]]},
+  edges: {label: "Cell edges", unit: "% off the run's mean", signed: true, drifts: [["a", A, "#4f8ff7"], ["b", B, "#2fa66a"], ["c", C, "#e2953c"]]},
+  angles: {label: "Cell angles", unit: "° off the run's mean", signed: true, off: true, drifts: [["α", ALPHA, "#4f8ff7"], ["β", BETA, "#2fa66a"], ["γ", GAMMA, "#e2953c"]]},
   frames: {label: "Frames/s", unit: "1/s", counts: [["Frames", FRAMES, "#8a93a1"]]},
 }
 const EDGE = {left: 52, right: 26, top: 10, bottom: 30}
@@ -37,6 +39,12 @@ function series(line, kind) {
   }
   for (const [label, sum, count, colour] of kind.means ?? [])
     made.push({label, colour, points: bins.map((bin) => (bin && bin[count] ? {y: bin[sum] / bin[count], n: bin[count]} : null))})
+  for (const [label, sum, colour] of kind.drifts ?? []) {
+    // Edges and angles differ in size: each is drawn against its own mean of the run.
+    const [total, cells] = bins.reduce(([s, n], bin) => (bin ? [s + bin[sum], n + bin[CELLS]] : [s, n]), [0, 0])
+    const mean = total / cells
+    made.push({label, colour, points: bins.map((bin) => (bin && bin[CELLS] ? {y: kind.off ? bin[sum] / bin[CELLS] - mean : 100 * (bin[sum] / bin[CELLS] / mean - 1), n: bin[CELLS], value: bin[sum] / bin[CELLS]} : null))})
+  }
   for (const [label, count, colour] of kind.counts ?? [])
     made.push({label, colour, points: bins.map((bin) => (bin && bin[count] ? {y: bin[count] / width, n: bin[count]} : null))})
   return made.filter((one) => one.points.some(Boolean))
@@ -105,7 +113,7 @@ export function rates(choose) {
     const to = Math.max(from + line.bins.length * line.width, head && !head.ended ? head.at : 0)
     const all = drawn.flatMap(({points}) => points.filter(Boolean).flatMap((p) => [p.low ?? p.y, p.high ?? p.y]))
     let [low, high] = [Math.min(...all), Math.max(...all)]
-    if (!kind.flipped && key !== "volume") low = 0
+    if (!kind.flipped && !kind.signed && key !== "volume") low = 0
     if (key === "rates" || key === "ice") high = Math.min(100, high * 1.08)
     const pad = (high - low || Math.abs(high) || 1) * 0.06
     if (low !== 0) low -= pad
@@ -165,7 +173,7 @@ export function rates(choose) {
     const lines = last.drawn.map(({label, points}) => [label, points[place]]).filter(([, p]) => p)
     hover.hidden = !lines.length
     if (!lines.length) return
-    hover.replaceChildren(h("b", {}, clockOf(last.from + place * last.line.width, true)), ...lines.map(([label, p]) => h("div", {}, `${label} ${number(p.y, 2)}${p.low == null ? "" : ` (${number(p.low, 1)}–${number(p.high, 1)})`} ${last.kind.unit} · ${number(p.n, 0)} frames`)))
+    hover.replaceChildren(h("b", {}, clockOf(last.from + place * last.line.width, true)), ...lines.map(([label, p]) => h("div", {}, `${label} ${p.value == null ? "" : `${number(p.value, 2)} ${last.kind.off ? "°" : "Å"}, `}${number(p.y, 2)}${p.low == null ? "" : ` (${number(p.low, 1)}–${number(p.high, 1)})`} ${last.kind.unit} · ${number(p.n, 0)} ${last.kind.drifts ? "lattices" : "frames"}`)))
     hover.style.left = `${Math.min(event.offsetX + 12, last.w - 240)}px`
     hover.style.top = `${event.offsetY + 12}px`
   })

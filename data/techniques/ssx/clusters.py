@@ -1,0 +1,177 @@
+"""Which lattices of a run have the same cell, whatever setting each was indexed in.
+
+Each cell is made primitive and Niggli-reduced, and described by seven lengths: its three edges, the shorter diagonal of
+each of its faces and its shortest body diagonal, which tell the lattice (DC7; Bernstein, Andrews & Xerri, Acta Cryst.
+A79, 369, 2023). Sorted, they do not jump where reduction does. Two cells are as far apart as the largest relative
+difference of these lengths. Clusters: DBSCAN (Ester et al., 1996) with that distance. Of each cluster the medoid, and
+between medoids the least distance in G6 over all nearly reduced settings (`data.techniques.mx.cells`), in percent.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.techniques.mx.cells import NotInstalled, distances, reduced
+from data.techniques.ssx.run import Run
+
+WITHIN: Final = 1.0
+"""Percent within which two cells are neighbours."""
+MOST: Final = 5_000
+"""Cells of a run that are compared: a random choice of more."""
+_PAIRED: Final = 2_000
+_SHOWN: Final = 8
+_LEAST: Final = 20
+_GROWN: Final = 1.1
+_MEDOID_OF: Final = 300
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Lattices of one cell. ``count`` of those compared; ``median`` of a … γ as indexed; ``cell``: the reduced medoid.
+
+    ``types``: how many of each lattice type, the commonest first. ``apart``: least distance of the medoid to that of
+    another cluster, percent in G6; None where there is no other.
+    """
+
+    count: int
+    median: tuple[float, ...]
+    cell: tuple[float, ...]
+    types: tuple[tuple[str, int], ...]
+    apart: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """``clusters``: at most eight, the largest first; ``cells`` (n, 6) that were compared, in Å and degrees.
+
+    ``labels`` (n): the cluster of each, -1 for those in none of them.
+    """
+
+    clusters: tuple[Cluster, ...] = ()
+    cells: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 6), np.float32))
+    labels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+def lengths(cell: Sequence[float]) -> Floats:
+    """The seven sorted lengths (7,) in Å of a reduced cell."""
+    a, b, c = cell[:3]
+    ca, cb, cg = np.cos(np.radians(cell[3:]))
+    bc, ac, ab = 2 * b * c * ca, 2 * a * c * cb, 2 * a * b * cg
+    faces = [b * b + c * c - abs(bc), a * a + c * c - abs(ac), a * a + b * b - abs(ab)]
+    body = a * a + b * b + c * c + min(i * bc + j * ac + i * j * ab for i in (1, -1) for j in (1, -1))
+    found: Floats = np.sort(np.sqrt(np.maximum([a * a, b * b, c * c, *faces, body], 0)))
+    return found
+
+
+def clusters(cells: NDArray[np.float32], types: Sequence[str], within: float = WITHIN, seed: int = 0) -> Clusters:
+    """The clusters of cells (m, 6), of which at most 5,000 are compared. Raises NotInstalled."""
+    random = np.random.default_rng(seed)
+    chosen = np.sort(random.choice(len(cells), MOST, replace=False)) if len(cells) > MOST else np.arange(len(cells))
+    made = [reduced([float(value) for value in cells[n]], types[n][1:2]) for n in chosen]
+    usable = [k for k, cell in enumerate(made) if cell is not None]
+    labels = np.full(len(chosen), -1)
+    compared = cells[chosen]
+    if len(usable) < _LEAST:
+        return Clusters((), compared, labels)
+    small = [cell for cell in made if cell is not None]
+    points = np.log(np.array([lengths(cell) for cell in small]))
+    labels[usable] = _dbscan(points, np.log1p(within / 100), random)
+    of = {int(label): np.flatnonzero(labels == label) for label in np.unique(labels[labels >= 0])}
+    largest = sorted(of.values(), key=lambda members: (-len(members), int(members[0])))[:_SHOWN]
+    labels[:] = -1
+    place = {k: n for n, k in enumerate(usable)}
+    medoids = []
+    for number, members in enumerate(largest):
+        labels[members] = number
+        within_points = points[[place[int(k)] for k in members]]
+        few = members if len(members) <= _MEDOID_OF else random.choice(members, _MEDOID_OF, replace=False)
+        among = points[[place[int(k)] for k in few]]
+        sums = np.abs(among[:, None, :] - within_points[None, :: max(1, len(members) // _MEDOID_OF)]).max(2).sum(1)
+        medoids.append(small[place[int(few[int(np.argmin(sums))])]])
+    apart = _apart(medoids)
+    return Clusters(
+        tuple(
+            Cluster(
+                len(members),
+                tuple(float(value) for value in np.median(compared[members], axis=0)),
+                medoids[number],
+                tuple(Counter(types[int(chosen[k])] for k in members).most_common()),
+                apart[number],
+            )
+            for number, members in enumerate(largest)
+        ),
+        compared,
+        labels,
+    )
+
+
+def _apart(medoids: Sequence[tuple[float, ...]]) -> list[float | None]:
+    if len(medoids) < 2:
+        return [None] * len(medoids)
+    found = distances(medoids)
+    np.fill_diagonal(found, np.inf)
+    return [float(value) for value in found.min(axis=1)]
+
+
+def _dbscan(points: Floats, within: float, random: np.random.Generator) -> NDArray[np.int64]:
+    """Labels (n) of points (n, d), -1 for noise. Beyond 2,000 points the clusters are those of a random choice, and
+    each other point joins that of the nearest core point within reach.
+    """
+    try:
+        from scipy.sparse import coo_matrix
+        from scipy.sparse.csgraph import connected_components
+        from scipy.spatial import cKDTree
+    except ImportError as error:
+        raise NotInstalled from error
+    sample = points if len(points) <= _PAIRED else points[random.choice(len(points), _PAIRED, replace=False)]
+    pairs: Any = cKDTree(sample).query_pairs(within, p=np.inf, output_type="ndarray")
+    neighbours = 1 + np.bincount(pairs.ravel(), minlength=len(sample))
+    core = neighbours >= max(5, len(sample) // 200)
+    labels = np.full(len(points), -1)
+    if not core.any():
+        return labels
+    joined = pairs[core[pairs].all(axis=1)]
+    graph = coo_matrix((np.ones(len(joined), np.int8), (joined[:, 0], joined[:, 1])), (len(sample), len(sample)))
+    _, part = connected_components(graph, directed=False)
+    reach, nearest = cKDTree(sample[core]).query(points, p=np.inf, distance_upper_bound=within)
+    found = np.isfinite(reach)
+    labels[found] = part[core][nearest[found]]
+    return labels
+
+
+class Clustering:
+    """The clusters of one run, shared by all who look: worked out again when a tenth more cells have come."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._lock = threading.Lock()
+        self._of = 0
+        self._found = Clusters()
+
+    @property
+    def held(self) -> Clusters:
+        """Those that were worked out last, at once."""
+        return self._found
+
+    @property
+    def due(self) -> bool:
+        """Whether asking would work them out again."""
+        offered = self._run.cells_offered
+        return offered < self._of or offered >= max(_LEAST, self._of * _GROWN)
+
+    def now(self) -> Clusters:
+        """The clusters; may take a second. Raises NotInstalled."""
+        with self._lock:
+            if self.due:
+                offered = self._run.cells_offered
+                cells, _, types = self._run.cells()
+                self._found = clusters(cells, types)
+                self._of = max(offered, 1)
+            return self._found
