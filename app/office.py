@@ -176,6 +176,22 @@ class BrowserOffice:
         elif not _stored(lambda: favourites.add(person, place, name[:64])):
             raise TooMany(f"More than {MOST} favourites in one visit are not kept. Take some stars away first.")
 
+    # -- preferences
+
+    def preference(self, place: str) -> str | None:
+        """What one has set for oneself in a place of the application; None where nothing."""
+        person = self._shared.access.person(self._who.identity)
+        if person is None:
+            return None
+        return _stored(lambda: self._shared.store.preferences.of(person, place[:64]))
+
+    def prefer(self, place: str, text: str) -> None:
+        """Set it."""
+        person = self._shared.access.person(self._who.identity)
+        if person is None:
+            raise NotFound("This person")
+        _stored(lambda: self._shared.store.preferences.keep(person, place[:64], text))
+
     def denied(self, place: str) -> None:
         """Note that what the link ``place`` names was not shown."""
         self._shared.denials.note(self._who.identity, self._address, place)

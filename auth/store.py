@@ -23,6 +23,7 @@ from auth.flows import Flows
 from auth.identity import Identity, Principal, identity_from, identity_text
 from auth.links import Links
 from auth.persons import Persons, own
+from auth.preferences import Preferences
 from auth.records import Account, AuditRow, Limit, LoginSession, ProviderSession, TrailFilter
 from auth.sign_ins import SignIns
 from auth.tables import (
@@ -87,6 +88,7 @@ class Store:
         self.flows = Flows(self._engine, clock)
         self.links = Links(self._engine, clock)
         self.favourites = Favourites(self._engine, clock)
+        self.preferences = Preferences(self._engine, clock)
         self.persons = Persons(self._engine)
         #: Whether a call is too short to be worth a thread.
         self.local = self._engine.dialect.name == "sqlite"

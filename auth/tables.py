@@ -146,6 +146,16 @@ FAVOURITE: Final = Table(
     Column("made", Double, nullable=False),
 )
 
+# What somebody has set for themselves: `person` and `place` as in `favourite`, `value` a text of the application's own.
+PREFERENCE: Final = Table(
+    "preference",
+    METADATA,
+    Column("person", String(64), primary_key=True),
+    Column("place", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("changed", Double, nullable=False),
+)
+
 # `seen` is the latest sign of life of the stay that goes on now, `before` that of the stay
 # before it.
 LAST_SEEN: Final = Table(

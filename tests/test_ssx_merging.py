@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from data.techniques.ssx.alerts import Cusum
 from data.techniques.ssx.merging import (
     Merge,
     Need,
@@ -90,23 +89,3 @@ def test_time_left_holds_the_truth_in_95_percent_of_runs() -> None:
         assert left is not None
         held += left.low <= 4000 / rate <= left.high
     assert 930 <= held <= 970
-
-
-def test_the_alarm_hears_a_halved_rate_soon_and_chance_rarely() -> None:
-    random = np.random.default_rng(2)
-    false = 0
-    delays = []
-    for _ in range(200):
-        watch = Cusum()
-        quiet = [watch.add(random.binomial(1000, 0.3), 1000) for _ in range(300)]
-        false += any(quiet)
-        watch.restart()
-        for _ in range(20):
-            watch.add(random.binomial(1000, 0.3), 1000)
-        for late in range(1, 50):
-            if watch.add(random.binomial(1000, 0.15), 1000) == "down":
-                delays.append(late)
-                break
-    assert len(delays) == 200
-    assert max(delays) <= 3
-    assert false <= 20

@@ -289,4 +289,4 @@ def test_a_stalled_run_is_told_once_and_again_only_after_the_hold_off(
     ("text", "stalled"), [("", 10.0), ("0.5,20", 20.0), ("0.5,", None), ("x,1e99,", 3600.0), ("0.5,nan", None)]
 )
 def test_rules_that_a_stranger_sends_stay_within_bounds(text: str, stalled: float | None) -> None:
-    assert rules_of({"rules": text}).stalled == stalled
+    assert rules_of(text).stalled == stalled

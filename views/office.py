@@ -66,6 +66,12 @@ class Office(Protocol):
     def star(self, visit_id: int, name: str, marked: bool) -> None:
         """Mark an event of a visit as a favourite, or no more. Raises TooMany beyond a few hundred."""
 
+    def preference(self, place: str) -> str | None:
+        """What one has set for oneself in a place of the application; None where nothing."""
+
+    def prefer(self, place: str, text: str) -> None:
+        """Set it. Raises NotFound where this person's settings cannot be kept."""
+
     def denied(self, place: str) -> None:
         """Note that what the link ``place`` names was not shown. Does not wait and raises nothing."""
 
@@ -79,7 +85,7 @@ class NoOffice:
         raise NotFound("This page")
 
     reader_of = signed_in = sign_out = trail = trail_address = _closed
-    own = failures = sign_out_own = sign_out_everywhere = comment = remark = star = _closed
+    own = failures = sign_out_own = sign_out_everywhere = comment = remark = star = prefer = _closed
 
     def may_comment(self) -> bool:
         """Nobody may."""
@@ -90,6 +96,9 @@ class NoOffice:
     def stars(self, visit_id: int) -> list[str]:
         """Nobody has marked anything."""
         return []
+
+    def preference(self, place: str) -> None:
+        """Nobody has set anything."""
 
     def denied(self, place: str) -> None:
         """Nobody to tell."""

@@ -96,9 +96,25 @@ def test_a_run_of_others_is_as_absent_as_one_that_is_not_there(site: Site, run: 
     assert texts[1] == texts[3]
 
 
-def test_an_alert_is_on_the_page_and_in_the_title(site: Site, run: SsxRun, opened: Open) -> None:
-    page = opened(site, f"?collection={run.collection_id}&tab=monitor&v.rules=,1")
+def test_an_alert_is_on_the_page_and_in_the_title_until_it_is_seen_or_muted_and_its_rule_is_kept(
+    site: Site, run: SsxRun, opened: Open
+) -> None:
+    page = opened(site, f"?collection={run.collection_id}&tab=monitor")
     expect(page.get_by_text("live", exact=True)).to_be_visible()
+    page.get_by_text("Set the alerts").click()
+    page.get_by_label("No frame for").fill("1")
+    page.get_by_label("No frame for").press("Enter")
+    expect(page.get_by_text("Kept for your runs with chips at")).to_be_visible()
     run.step = lambda: []  # type: ignore[method-assign]
-    expect(page.locator(".r-alerts")).to_contain_text("No frame for", timeout=20_000)
+    alert = page.locator(".r-alerts li").first
+    expect(alert).to_contain_text("No frame for", timeout=20_000)
+    expect(alert.get_by_role("link")).to_have_attribute("href", re.compile(r"image=\d+"))
     expect(page).to_have_title(re.compile("^⚠ No frame for"))
+    alert.get_by_role("button", name="Mute 30 min").click()
+    expect(page.locator(".r-mutes")).to_contain_text("No frame: muted until")
+    expect(alert.get_by_role("button", name="Seen")).to_have_count(0)
+    expect(page).not_to_have_title(re.compile("^⚠"))
+    page.reload()
+    expect(page.locator(".r-mutes")).to_contain_text("No frame: muted until")
+    page.get_by_text("Set the alerts").click()
+    expect(page.get_by_label("No frame for")).to_have_value("1")

@@ -1,16 +1,18 @@
 """The board of one serial run: numbers to be read from two metres, rates along time, cells, chip, laser, frames."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from views.parts.part import Part
+
+_WISHES: Final = frozenset({"target", "brush", "cluster", "rules", "mute", "acknowledge"})
 
 
 class RunBoard(Part):
     """Draws what it is given and keeps itself up to date from small messages.
 
     ``whole()`` is everything as it is now; ``begin`` gives it anew; ``tick`` what changed. ``on_wish(name, data)`` is
-    called for what the user asks of the numbers (``target``, ``brush``, ``cluster``, ``rules``): a stranger's input.
+    called for what the user asks (``_WISHES``): a stranger's input.
     """
 
     def __init__(
@@ -38,5 +40,5 @@ class RunBoard(Part):
         return self._whole()
 
     def _heard(self, kind: str, data: dict[str, Any]) -> None:
-        if kind in {"target", "brush", "rules", "cluster"}:
+        if kind in _WISHES:
             self._on_wish(kind, data)

@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from panel.viewable import Viewable
 
+from data.errors import DataError
 from data.live.runs import Watched
 from data.reader import Reader
+from data.techniques.ssx.alerts import Alert, Rules
 from data.techniques.ssx.clusters import Clusters
 from data.techniques.ssx.merging import Target
 from views import place as places
@@ -19,7 +22,7 @@ from views.place import Place
 from views.problem import Problem
 from views.reading import Reading
 from views.techniques import ssx_numbers as numbers
-from views.techniques.ssx_watch import Watchdog, rules_of
+from views.techniques.ssx_watch import Watchdog, as_texts, kept, muted, place_of, rules_from, rules_of
 from views.view import Span
 
 _SLOW_SECONDS: Final = 4.0
@@ -50,7 +53,8 @@ class RunView:
         self._watched: Watched | None = None
         self._ear = _Ear(self._heard)
         self._number: int | None = None
-        self._reading: Reading[Watched] = Reading(desk, self._begin, self._fail)
+        self._reading: Reading[tuple[Watched, Rules]] = Reading(desk, self._begin, self._fail)
+        self._keeping: Reading[str] = Reading(desk, self._kept_rules, self._not_kept)
         self._clustering: Reading[Clusters] = Reading(desk, self._clustered, self._unclustered)
         self._clusters, self._cluster_trouble = Clusters(), ""
         self._brushed: tuple[str, float, float] | None = None
@@ -59,13 +63,15 @@ class RunView:
         self._line_version, self._line_width = 0, 0.0
         self._slow_at = 0.0
         self._target = Target()
-        self._watchdog = Watchdog(rules_of({}))
+        self._watchdog = Watchdog(Rules())
         self._alerts: list[dict[str, Any]] = []
+        self._alert_count = 0
         self._kept: dict[str, Any] = {}
 
     def show(self, place: Place) -> None:
         """Watch the run of a collection."""
         self._target = _target(place.seen("target") or "")
+        self._watchdog.aim(self._target)
         if place.collection == self._number and self._watched is not None:
             self._place = place
             self._desk.pulse.watch(self._watched.about.visit_id)
@@ -73,7 +79,7 @@ class RunView:
             return
         self.hide()
         self._place, self._number = place, place.collection
-        self._watchdog, self._alerts = Watchdog(rules_of({"rules": place.seen("rules") or ""})), []
+        self._alerts = []
         self._head.set([b.heading(f"Run {self._number}", 1), b.loading(2)])
         self._arrange(board=False)
         self._desk.head(f"Run {self._number}", (("Proposals", places.proposals()), (f"{self._number}", None)))
@@ -93,14 +99,18 @@ class RunView:
         self._ear = _Ear(self._heard)
         self._watched = None
 
-    def _question(self) -> Callable[[Reader], Watched]:
-        number, ear, runs = self._number or 0, self._ear, self._desk.runs
+    def _question(self) -> Callable[[Reader], tuple[Watched, Rules]]:
+        number, ear, runs, office = self._number or 0, self._ear, self._desk.runs, self._desk.office
 
-        def ask(reader: Reader) -> Watched:
+        def ask(reader: Reader) -> tuple[Watched, Rules]:
             watched = runs.watch(reader, number, ear)
             if ear.shut:  # the page turned away meanwhile, before there was anything to leave
                 runs.leave(number, ear)
-            return watched
+            try:
+                rules = rules_from(office.preference(place_of(watched)))
+            except DataError:  # a run can be watched without what one has set
+                rules = Rules()
+            return watched, rules
 
         return ask
 
@@ -109,8 +119,9 @@ class RunView:
         self._arrange(board=False)
         self._head.set([b.heading(f"Run {self._number}", 1), b.problem(problem.title, problem.text, problem.reference)])
 
-    def _begin(self, watched: Watched) -> None:
-        self._watched = watched
+    def _begin(self, found: tuple[Watched, Rules]) -> None:
+        watched, rules = found
+        self._watched, self._watchdog = watched, Watchdog(rules, self._target)
         # What is counted is the same for everybody: the pulse asks whether this browser may still have it.
         self._desk.pulse.watch(watched.about.visit_id)
         self._crumbs(watched)
@@ -158,10 +169,7 @@ class RunView:
             self._slow_at = time.monotonic()
             changed["slow"] = numbers.slow(watched)
             self._look_at_clusters(watched)
-        fresh = [
-            {"time": alert.time, "kind": alert.kind, "text": alert.text, "frames": alert.frames}
-            for alert in self._watchdog.look(watched, now)
-        ]
+        fresh = [self._entry(alert) for alert in self._watchdog.look(watched, now)]
         if fresh:
             self._alerts = [*fresh, *self._alerts][:_MOST_ALERTS]
             changed["alerts"] = self._alerts
@@ -190,6 +198,17 @@ class RunView:
         chosen = None if self._cluster is None else self._clusters.cells[self._clusters.labels == self._cluster]
         return numbers.cells(watched.run, self._brushed, chosen)
 
+    def _entry(self, alert: Alert) -> dict[str, Any]:
+        self._alert_count += 1
+        return {
+            "id": self._alert_count,
+            "time": alert.time,
+            "kind": alert.kind,
+            "text": alert.text,
+            "frames": alert.frames,
+            "seen": False,
+        }
+
     def _line(self, watched: Watched) -> dict[str, Any]:
         line = numbers.line(watched.run)
         self._line_version, self._line_width = watched.run.timeline.version, line["width"]
@@ -211,7 +230,7 @@ class RunView:
             "slow": numbers.slow(watched),
             "clusters": numbers.clusters(self._clusters, self._cluster_trouble or None),
             "alerts": self._alerts,
-            "rules": self._watchdog.as_texts(),
+            **self._rules(),
             "target": _target_text(self._target),
             "frames": desk.link(places.collection(what.collection_id)),
             "small": f"{desk.prefix}/diffraction/{what.collection_id}/",
@@ -228,13 +247,20 @@ class RunView:
             return
         if name == "target":
             self._target = _target(str(data.get("text", ""))[:100])
+            self._watchdog.aim(self._target)
             self._to_link(target=_target_text(self._target) or None)
             self._board.tell("target", text=_target_text(self._target))
             self._tick()
         elif name == "rules":
-            self._watchdog.change(rules_of(data))
-            self._to_link(rules=str(data.get("rules", ""))[:100] or None)
-            self._board.tell("rules", rules=self._watchdog.as_texts())
+            rules = rules_of(str(data.get("rules", "")))
+            self._set_rules(watched, replace(rules, muted=self._watchdog.rules.muted))
+        elif name == "mute":
+            kind, rules = str(data.get("kind", "")), self._watchdog.rules
+            self._set_rules(watched, muted(rules, kind, data.get("seconds"), time.time()))
+            self._see(lambda alert: alert["kind"] == kind)
+        elif name == "acknowledge":
+            number = data.get("id")
+            self._see(lambda alert: number is None or alert["id"] == number)
         elif name == "brush":
             self._brushed = _brush(data)
             self._board.tell("brushed", cells=self._chosen(watched), cluster=self._cluster)
@@ -243,6 +269,33 @@ class RunView:
             known = isinstance(number, int) and 0 <= number < len(self._clusters.clusters)
             self._cluster, self._brushed = (number if known else None), None
             self._board.tell("brushed", cells=self._chosen(watched), cluster=self._cluster)
+
+    def _rules(self) -> dict[str, Any]:
+        rules = self._watchdog.rules
+        return {"rules": as_texts(rules), "muted": dict(rules.muted)}
+
+    def _set_rules(self, watched: Watched, rules: Rules) -> None:
+        """They hold at once, and are kept for this person's next run of this kind at this beamline."""
+        self._watchdog.rules = rules
+        self._board.tell("rules", **self._rules(), kept="")
+        office, place, text = self._desk.office, place_of(watched), kept(rules)
+        what = "chips" if watched.about.chip else "jets"
+
+        def ask(reader: Reader) -> str:
+            office.prefer(place, text)
+            return f"Kept for your runs with {what} at {watched.about.beamline or 'this beamline'}."
+
+        self._keeping.ask(ask)
+
+    def _kept_rules(self, words: str) -> None:
+        self._board.tell("rules", **self._rules(), kept=words)
+
+    def _not_kept(self, problem: Problem) -> None:
+        self._board.tell("rules", **self._rules(), kept=f"They hold for this page only: {problem.text}")
+
+    def _see(self, which: Callable[[dict[str, Any]], bool]) -> None:
+        self._alerts = [{**alert, "seen": alert["seen"] or which(alert)} for alert in self._alerts]
+        self._board.tell("alerts", alerts=self._alerts)
 
     def _to_link(self, **changed: str | None) -> None:
         self._place = self._place.seeing(**changed)

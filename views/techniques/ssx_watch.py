@@ -1,132 +1,130 @@
 """Alerts of one browser's monitor: the rules that its user has set, applied to the numbers of the run."""
 
-from dataclasses import fields, replace
+import json
+import math
+from dataclasses import replace
 from typing import Any, Final
 
 from data.live.runs import Watched
-from data.techniques.ssx.alerts import Alert, Cusum, Rules
-from data.techniques.ssx.run import Rates
+from data.techniques.ssx.alerts import Alert, Facts, Memory, Rules, judge
+from data.techniques.ssx.merging import Target, needs
 
-_ORDER: Final = ("rate_change", "stalled", "ice", "saturation", "cell")
 _BOUNDS: Final = {
     "rate_change": (0.05, 5.0),
     "stalled": (1.0, 3600.0),
     "ice": (0.001, 1.0),
     "saturation": (0.001, 1.0),
     "cell": (0.001, 0.5),
+    "hold_off": (5.0, 3600.0),
 }
-_BLOCK: Final = 200  # frames that a change is judged by
+_KINDS: Final = frozenset({"rate", "stalled", "ice", "saturation", "cell", "target"})
+_LONGEST_MUTE: Final = 24 * 3600.0
 
 
-def rules_of(data: dict[str, Any]) -> Rules:
-    """``0.5,10,0.2,0.1,0.02`` in the order of the form; empty: not watched; nothing at all: the defaults."""
-    text = str(data.get("rules", ""))[:100]
+def rules_of(text: str) -> Rules:
+    """``0.5,10,0.2,0.1,0.02,60,1`` in the order of the form; empty: not watched; nothing at all: the defaults.
+
+    The hold-off has its default where it is empty, and a target that is met is told unless the last part is empty.
+    """
+    text = text[:100]
     if not text:
         return Rules()
-    parts = [*text.split(","), *[""] * len(_ORDER)][: len(_ORDER)]
-    chosen: dict[str, float | None] = {}
-    for name, part in zip(_ORDER, parts, strict=True):
-        low, high = _BOUNDS[name]
+    given = text.split(",")
+    parts = [*given, *[""] * len(_BOUNDS)][: len(_BOUNDS)]
+    chosen: dict[str, Any] = {}
+    for (name, (low, high)), part in zip(_BOUNDS.items(), parts, strict=True):
         try:
             value = float(part)
         except ValueError:
-            chosen[name] = None
-        else:
-            chosen[name] = min(high, max(low, value)) if value == value else None
-    return replace(Rules(), **chosen)  # type: ignore[arg-type]
+            value = math.nan
+        chosen[name] = None if math.isnan(value) else min(high, max(low, value))
+    chosen["hold_off"] = chosen["hold_off"] or Rules().hold_off
+    return Rules(**chosen, target=len(given) <= len(_BOUNDS) or bool(given[len(_BOUNDS)].strip()))
+
+
+def as_texts(rules: Rules) -> list[str]:
+    """The rules as the form shows them."""
+    values = [getattr(rules, name) for name in _BOUNDS]
+    return [*("" if value is None else f"{value:g}" for value in values), "1" if rules.target else ""]
+
+
+def muted(rules: Rules, kind: str, seconds: object, now: float) -> Rules:
+    """The rules with one kind silent for so long, a day at most; 0: not silent. Anything else changes nothing."""
+    if kind not in _KINDS or not isinstance(seconds, int | float) or seconds != seconds:
+        return rules
+    until = {name: moment for name, moment in rules.muted.items() if name != kind and moment > now}
+    if seconds > 0:
+        until[kind] = now + min(float(_LONGEST_MUTE), seconds)
+    return replace(rules, muted=until)
+
+
+def kept(rules: Rules) -> str:
+    """The rules as a text to be kept."""
+    return json.dumps({"rules": ",".join(as_texts(rules)), "muted": dict(rules.muted)})
+
+
+def rules_from(text: str | None) -> Rules:
+    """What `kept` made; the defaults where it cannot be read."""
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return Rules()
+    if not isinstance(found, dict):
+        return Rules()
+    words, until = found.get("rules"), found.get("muted")
+    silent = until.items() if isinstance(until, dict) else ()
+    return replace(
+        rules_of(words if isinstance(words, str) else ""),
+        muted={kind: float(at) for kind, at in silent if kind in _KINDS and isinstance(at, int | float)},
+    )
+
+
+def place_of(watched: Watched) -> str:
+    """Where these rules are kept: for runs of one kind at one beamline."""
+    what = watched.about
+    return f"alerts ssx-{'chip' if what.chip else 'jet'} {what.beamline or ''}".strip()[:64]
+
+
+def facts_of(watched: Watched, now: float, target: Target) -> Facts:
+    """The numbers that alerts are judged by."""
+    run, head = watched.run, watched.run.now(now)
+    hit = head.whole.hit
+    wanted = needs(target, (), run.multiplicity(target.resolution) if target.resolution else None)
+    return Facts(
+        at=now,
+        hits=hit.hits if hit else 0,
+        judged=hit.frames if hit else 0,
+        dispersion=run.dispersions()[0],
+        last=run.last,
+        newest=head.newest,
+        ice=run.recent_share("iced", now),
+        ice_frame=run.latest("iced"),
+        saturation=run.recent_share("saturated", now),
+        saturation_frame=run.latest("saturated"),
+        volume=run.recent_volume(now),
+        whole_volume=run.mean_volume(),
+        cell_frame=run.latest("indexed"),
+        lattices=head.lattices,
+        needs={need.quantity: need.lattices for need in wanted},
+        ended=watched.about.end is not None,
+        history=watched.loading,
+    )
 
 
 class Watchdog:
-    """Looks at a run each time it changed."""
+    """Looks at a run each time it changed, by ``rules`` as they are then."""
 
-    def __init__(self, rules: Rules) -> None:
-        self._rules = rules
-        self._rate = Cusum()
-        self._before: Rates | None = None
-        self._given: dict[str, float] = {}
-        self._volume: float | None = None
+    def __init__(self, rules: Rules, target: Target | None = None) -> None:
+        self.rules = rules
+        self._target = target or Target()
+        self._memory = Memory()
 
-    def change(self, rules: Rules) -> None:
-        """Watch by these rules from now on."""
-        self._rules = rules
-
-    def as_texts(self) -> list[str]:
-        """The rules as the form shows them."""
-        known = {field.name for field in fields(Rules)}
-        values = [getattr(self._rules, name) for name in _ORDER if name in known]
-        return ["" if value is None else f"{value:g}" for value in values]
+    def aim(self, target: Target) -> None:
+        """Another target may be met anew."""
+        if target != self._target:
+            self._target, self._memory = target, replace(self._memory, met=frozenset())
 
     def look(self, watched: Watched, now: float) -> list[Alert]:
         """What is to be said now; what was said within the hold-off is not said again."""
-        if watched.loading:
-            # History is no news.
-            self._before = watched.run.now(now).whole
-            return []
-        found = [
-            alert
-            for alert in (
-                self._changed(watched, now),
-                self._stalled(watched, now),
-                *self._shares(watched, now),
-                self._drift(watched, now),
-            )
-            if alert is not None and now - self._given.get(alert.kind, -1e9) >= self._rules.hold_off
-        ]
-        self._given |= {alert.kind: now for alert in found}
+        found, self._memory = judge(self.rules, facts_of(watched, now, self._target), self._memory)
         return found
-
-    def _changed(self, watched: Watched, now: float) -> Alert | None:
-        whole = watched.run.now(now).whole
-        before = self._before.hit if self._before else None
-        if whole.hit is None:
-            return None
-        hits, frames = (
-            whole.hit.hits - (before.hits if before else 0),
-            whole.hit.frames - (before.frames if before else 0),
-        )
-        if frames < _BLOCK:
-            return None
-        self._before = whole
-        usual = self._rate.usual
-        way = self._rate.add(hits, frames, watched.run.dispersions()[0])
-        if way is None or usual is None or self._rules.rate_change is None:
-            return None
-        if abs(hits / frames - usual) < self._rules.rate_change * usual:
-            return None
-        self._rate.restart()
-        last = watched.run.last or 0
-        word = "risen" if way == "up" else "fallen"
-        text = f"The hit rate has {word} from {100 * usual:.1f} % to {100 * hits / frames:.1f} %."
-        return Alert("rate", now, text, (max(0, last - frames), last))
-
-    def _stalled(self, watched: Watched, now: float) -> Alert | None:
-        newest = watched.run.now(now).newest
-        limit = self._rules.stalled
-        if limit is None or newest is None or watched.about.end is not None or now - newest < limit:
-            return None
-        return Alert("stalled", now, f"No frame for {now - newest:.0f} s.")
-
-    def _shares(self, watched: Watched, now: float) -> list[Alert | None]:
-        found: list[Alert | None] = []
-        for kind, limit, words in (
-            ("ice", self._rules.ice, "show ice"),
-            ("saturation", self._rules.saturation, "have saturated spots"),
-        ):
-            share = watched.run.recent_share("iced" if kind == "ice" else "saturated", now)
-            if limit is not None and share is not None and share > limit:
-                text = f"{100 * share:.0f} % of the frames of the last 10 s {words}."
-                found.append(Alert("ice" if kind == "ice" else "saturation", now, text))
-        return found
-
-    def _drift(self, watched: Watched, now: float) -> Alert | None:
-        limit = self._rules.cell
-        volume = watched.run.recent_volume(now)
-        if limit is None or volume is None:
-            return None
-        if self._volume is None:
-            self._volume = watched.run.mean_volume() or volume
-        change = volume / self._volume - 1
-        if abs(change) < limit:
-            return None
-        self._volume = volume
-        return Alert("cell", now, f"The mean cell volume has changed by {100 * change:+.1f} % to {volume:,.0f} Å³.")

@@ -1,16 +1,23 @@
 """When to call the scientist: changes that are real, with their cause, and not again at once.
 
-A rate is watched by a two-sided CUSUM of standardised differences (E. S. Page, 1954): it reacts to a small lasting
-change sooner than two windows do, and to chance rarely.
+`judge` is one pure function of the rules, of what is known from before and of the numbers at one moment. A rate is
+watched by a two-sided CUSUM of standardised differences (E. S. Page, 1954): it reacts to a small lasting change sooner
+than two windows do, and to chance rarely.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 _SURPRISE: Final = 3.0
+_BLOCK: Final = 200  # frames that a change is judged by, at least
+_THRESHOLD: Final = 6.0
+_SLACK: Final = 0.75
+_LEARN: Final = 10
 
 Kind = Literal["rate", "stalled", "ice", "saturation", "cell", "target"]
+Way = Literal["up", "down"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +26,8 @@ class Rules:
 
     ``rate_change``: share of the usual rate that counts as a change (0.5: halved or up by half); ``stalled``: seconds
     without a frame; ``ice`` and ``saturation``: share of frames; ``cell``: share by which the mean volume drifts;
-    ``hold_off``: seconds in which the same alert is not given again.
+    ``hold_off``: seconds in which the same alert is not given again; ``target``: whether to tell that it is met;
+    ``muted``: until when (s since 1970) a kind is silent.
     """
 
     rate_change: float | None = 0.5
@@ -27,8 +35,9 @@ class Rules:
     ice: float | None = 0.2
     saturation: float | None = 0.1
     cell: float | None = 0.02
-    target: bool = True
     hold_off: float = 60.0
+    target: bool = True
+    muted: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +50,188 @@ class Alert:
     frames: tuple[int, int] | None = None
 
 
-class Cusum:
-    """Watches a share of frames that comes in blocks; ``threshold`` and ``slack`` in standard deviations.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """A run at the time ``at`` (s since 1970); None where something cannot be told.
 
-    The usual rate is the mean of the unsurprising blocks since the last alarm; the first ``learn`` give none.
+    ``hits`` of ``judged`` frames so far, ``dispersion``: φ of hits; ``last``: the highest image number; ``newest``:
+    when the newest frame was taken (s since 1970); ``ice`` and ``saturation``: shares of the last 10 s; mean cell
+    ``volume`` of the last minute and ``whole_volume`` of the run (Å³); ``…_frame``: the newest image that shows it;
+    ``needs``: lattices that each wanted quantity takes. ``history``: what is counted now was taken before.
     """
 
-    def __init__(self, threshold: float = 6.0, slack: float = 0.75, learn: int = 10) -> None:
-        self._threshold, self._slack, self._learn = threshold, slack, learn
-        self.restart()
+    at: float
+    hits: int = 0
+    judged: int = 0
+    dispersion: float = 1.0
+    last: int | None = None
+    newest: float | None = None
+    ice: float | None = None
+    ice_frame: int | None = None
+    saturation: float | None = None
+    saturation_frame: int | None = None
+    volume: float | None = None
+    whole_volume: float | None = None
+    cell_frame: int | None = None
+    lattices: int = 0
+    needs: Mapping[str, float] = field(default_factory=dict)
+    ended: bool = False
+    history: bool = False
 
-    def restart(self) -> None:
-        """Learn the usual rate anew."""
-        self._blocks, self._hits, self._frames = 0, 0.0, 0.0
-        self._up = self._down = 0.0
-        self.usual: float | None = None
 
-    def add(self, hits: float, frames: float, dispersion: float = 1.0) -> Literal["up", "down"] | None:
-        """One more block; which way the rate has changed, if it has."""
+@dataclass(frozen=True, slots=True)
+class Cusum:
+    """A share of frames that comes in blocks. ``up`` and ``down`` are in standard deviations.
+
+    The usual rate is the mean of the unsurprising blocks since the last alarm; the first ten give no alarm, and
+    begin anew where one of them differs.
+    """
+
+    blocks: int = 0
+    hits: float = 0.0
+    frames: float = 0.0
+    up: float = 0.0
+    down: float = 0.0
+
+    @property
+    def usual(self) -> float | None:
+        """The rate that is usual; None before the first block."""
+        return self.hits / self.frames if self.frames else None
+
+    @property
+    def way(self) -> Way | None:
+        """Which way the rate has changed, if it has."""
+        return "up" if self.up > _THRESHOLD else "down" if self.down > _THRESHOLD else None
+
+    def restarted(self) -> "Cusum":
+        """To learn the usual rate anew."""
+        return Cusum()
+
+    def after(self, hits: float, frames: float, dispersion: float = 1.0) -> "Cusum":
+        """With one more block."""
         if frames <= 0:
-            return None
-        self._blocks += 1
-        if self._blocks > self._learn:
+            return self
+        up, down = self.up, self.down
+        learnt = hits, frames
+        if self.blocks:
             # Laplace's half hit keeps a rate of zero from making any hit infinitely surprising.
-            p = (self._hits + 0.5) / (self._frames + 1)
+            p = (self.hits + 0.5) / (self.frames + 1)
             deviation = (hits - frames * p) / math.sqrt(frames * p * (1 - p) * dispersion)
-            self._up = max(0.0, self._up + deviation - self._slack)
-            self._down = max(0.0, self._down - deviation - self._slack)
-            if abs(deviation) > _SURPRISE:  # not learnt from: it may be the change
-                hits = frames = 0.0
-        self._hits += hits
-        self._frames += frames
-        self.usual = self._hits / self._frames
-        if self._up > self._threshold:
-            return "up"
-        if self._down > self._threshold:
-            return "down"
-        return None
+            surprising = abs(deviation) > _SURPRISE
+            # A mean of few blocks is itself not well known.
+            new = abs(deviation) > _SURPRISE * math.sqrt(1 + frames / self.frames)
+            if self.blocks < _LEARN and new:  # what was learnt is over: a mean of both would be no usual rate
+                return Cusum(1, hits, frames)
+            if self.blocks >= _LEARN:
+                up = max(0.0, up + deviation - _SLACK)
+                down = max(0.0, down - deviation - _SLACK)
+                if surprising:  # not learnt from: it may be the change
+                    learnt = 0.0, 0.0
+        return Cusum(self.blocks + 1, self.hits + learnt[0], self.frames + learnt[1], up, down)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known from before: counts at the last block, usual rate and volume, targets met, what was said when."""
+
+    hits: int = 0
+    judged: int = 0
+    rate: Cusum = field(default_factory=Cusum)
+    volume: float | None = None
+    met: frozenset[str] = frozenset()
+    said: Mapping[str, float] = field(default_factory=dict)
+
+
+_QUANTITIES: Final = {"cc_half": "CC½", "completeness": "completeness", "multiplicity": "multiplicity"}
+
+
+def judge(rules: Rules, facts: Facts, memory: Memory) -> tuple[list[Alert], Memory]:
+    """(what is to be said now, what is to be remembered).
+
+    What is muted, or was said within the hold-off, is not said; what holds on is said when that has passed.
+    """
+    met = memory.met | {name for name, need in facts.needs.items() if facts.lattices >= need}
+    if facts.history:
+        # History is no news.
+        return [], replace(memory, hits=facts.hits, judged=facts.judged, met=met)
+    block = facts.judged - memory.judged
+    before = memory
+    if block >= _BLOCK:
+        rate = memory.rate.after(facts.hits - memory.hits, block, facts.dispersion)
+        memory = replace(memory, hits=facts.hits, judged=facts.judged, rate=rate)
+    if memory.volume is None and facts.volume is not None:
+        memory = replace(memory, volume=facts.whole_volume or facts.volume)
+    found = [
+        alert
+        for alert in (
+            *_changed(rules, facts, before, memory),
+            *_stalled(rules, facts),
+            *_shares(rules, facts),
+            *_drifted(rules, facts, memory),
+        )
+        if facts.at - memory.said.get(alert.kind, -math.inf) >= rules.hold_off
+    ]
+    # Each target is met once: there is nothing to hold off.
+    found = [alert for alert in (*found, *_met(rules, facts, met - memory.met)) if not _mute(rules, alert)]
+    told = {alert.kind for alert in found}
+    return found, replace(
+        memory,
+        rate=memory.rate.restarted() if "rate" in told else memory.rate,
+        volume=facts.volume if "cell" in told else memory.volume,
+        met=met,
+        said={**memory.said, **dict.fromkeys(told, facts.at)},
+    )
+
+
+def _mute(rules: Rules, alert: Alert) -> bool:
+    return alert.time < rules.muted.get(alert.kind, -math.inf)
+
+
+def _at(frame: int | None) -> tuple[int, int] | None:
+    return None if frame is None else (frame, frame)
+
+
+def _changed(rules: Rules, facts: Facts, before: Memory, memory: Memory) -> Iterator[Alert]:
+    frames, usual, way = memory.judged - before.judged, before.rate.usual, memory.rate.way
+    if not frames or usual is None or way is None or rules.rate_change is None:
+        return
+    share = (memory.hits - before.hits) / frames
+    if abs(share - usual) < rules.rate_change * usual:
+        return
+    word = "risen" if way == "up" else "fallen"
+    text = f"The hit rate has {word} from {100 * usual:.1f} % to {100 * share:.1f} %."
+    last = facts.last
+    yield Alert("rate", facts.at, text, None if last is None else (max(0, last - frames + 1), last))
+
+
+def _stalled(rules: Rules, facts: Facts) -> Iterator[Alert]:
+    if rules.stalled is None or facts.newest is None or facts.ended:
+        return
+    silent = facts.at - facts.newest
+    if silent >= rules.stalled:
+        yield Alert("stalled", facts.at, f"No frame for {silent:.0f} s.", _at(facts.last))
+
+
+def _shares(rules: Rules, facts: Facts) -> Iterator[Alert]:
+    if rules.ice is not None and facts.ice is not None and facts.ice > rules.ice:
+        text = f"{100 * facts.ice:.0f} % of the frames of the last 10 s show ice."
+        yield Alert("ice", facts.at, text, _at(facts.ice_frame))
+    if rules.saturation is not None and facts.saturation is not None and facts.saturation > rules.saturation:
+        text = f"{100 * facts.saturation:.0f} % of the frames of the last 10 s have saturated spots."
+        yield Alert("saturation", facts.at, text, _at(facts.saturation_frame))
+
+
+def _drifted(rules: Rules, facts: Facts, memory: Memory) -> Iterator[Alert]:
+    if rules.cell is None or facts.volume is None or not memory.volume:
+        return
+    change = facts.volume / memory.volume - 1
+    if abs(change) >= rules.cell:
+        text = f"The mean cell volume has changed by {100 * change:+.1f} % to {facts.volume:,.0f} Å³."
+        yield Alert("cell", facts.at, text, _at(facts.cell_frame))
+
+
+def _met(rules: Rules, facts: Facts, fresh: frozenset[str]) -> Iterator[Alert]:
+    if rules.target and fresh:
+        names = ", ".join(_QUANTITIES.get(name, name) for name in sorted(fresh))
+        text = f"The target is met: {names}, with {facts.lattices:,} lattices."
+        yield Alert("target", facts.at, text, _at(facts.cell_frame or facts.last))

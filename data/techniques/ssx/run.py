@@ -26,6 +26,7 @@ WINDOW: Final = 10.0
 """Seconds that "now" means."""
 
 QUEUES: Final = ("newest", "best", "unindexed", "random")
+_NEWEST: Final = ("iced", "saturated", "indexed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Run:
         self._random = np.random.default_rng(0)
         self._wells = np.zeros((min(wells, _WELLS), 6)) if wells else np.zeros((0, 6))
         self._queues: dict[str, list[tuple[float, int]]] = {name: [] for name in QUEUES}
+        self._latest: dict[str, int] = {}
         self.version = 0
 
     def append(self, batch: Batch, source: str = "") -> int:
@@ -276,6 +278,11 @@ class Run:
         with self._lock:
             return [frame for _, frame in self._queues[name]]
 
+    def latest(self, what: str) -> int | None:
+        """The highest image number that is ``iced``, ``saturated`` or ``indexed``; None where none is."""
+        with self._lock:
+            return self._latest.get(what)
+
     # -- counting
 
     def _once(self, batch: Batch, source: str) -> Batch:
@@ -365,6 +372,9 @@ class Run:
         self._best("best", -said.resolution[best].astype(float), fresh.frame[best])
         blind = (fresh.lattices == 0) & (said.hit == 1)
         self._best("unindexed", said.spots[blind].astype(float), fresh.frame[blind])
+        for name, which in zip(_NEWEST, (fresh.ice == 1, fresh.saturated > 0, fresh.lattices > 0), strict=True):
+            if which.any():
+                self._latest[name] = max(self._latest.get(name, 0), int(fresh.frame[which].max()))
 
     def _best(self, name: str, rank: NDArray[np.float64], frame: NDArray[np.int64]) -> None:
         if len(rank) > _INTEREST:

@@ -11,7 +11,10 @@ const WANTED = [1, 1, 100, 1] // what a field of the target counts in
 const WATCHED = [
   ["Hit rate changes by", "%", 100], ["No frame for", "s", 1], ["Frames with ice above", "%", 100],
   ["Saturated frames above", "%", 100], ["Cell volume drifts by", "%", 100],
+  ["Same alert not again for", "s", 1],
 ]
+const KINDS = {rate: "Hit rate", stalled: "No frame", ice: "Ice", saturation: "Saturation", cell: "Cell volume", target: "Target"}
+const MUTE_SECONDS = 1800
 const clock = (t) => new Date(t * 1000).toLocaleTimeString("en-GB", {hour12: false})
 const percent = (share) => number(100 * share, share < 0.0995 ? 2 : 1)
 const duration = (s) => (s < 90 ? `${Math.round(s)} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${number(s / 3600, 1)} h`)
@@ -25,7 +28,8 @@ export function render(given) {
     else if (message.type === "brushed") { cluster = message.cluster; cells(message.cells, true); grouped() }
     else if (message.type === "clusters") { now.clusters = message.clusters; cluster = message.cluster; grouped() }
     else if (message.type === "target") { now.target = message.text; setTarget() }
-    else if (message.type === "rules") { now.rules = message.rules; setRules() }
+    else if (message.type === "rules") { Object.assign(now, {rules: message.rules, muted: message.muted, kept: message.kept}); setRules() }
+    else if (message.type === "alerts") { now.alerts = message.alerts; said(); calm() }
     else if (message.type === "begin" || (message.type === "all" && message.line)) begin(message)
   })
 
@@ -50,9 +54,15 @@ export function render(given) {
   const groups = h("div.r-groups")
   const queues = h("div.r-queues")
   const sources = h("ul.r-sources")
-  const targetForm = form(["Resolution|Å", "CC½|", "Completeness|%", "Multiplicity|"], () => tell({type: "target", text: fields(targetForm, WANTED)}))
+  const targetForm = form(["Resolution|Å", "CC½|", "Completeness|%", "Multiplicity|"], () => tell({type: "target", text: numbers(targetForm, WANTED)}))
   const needs = h("ul.r-needs")
-  const rulesForm = form(WATCHED.map(([label, unit]) => `${label}|${unit}`), () => tell({type: "rules", rules: fields(rulesForm, WATCHED.map((w) => w[2]))}))
+  const rulesForm = form(WATCHED.map(([label, unit]) => `${label}|${unit}`), () => sendRules())
+  const met = h("input", {type: "checkbox"})
+  rulesForm.append(h("label", {}, h("span.quiet", {}, "Target met"), met, h("span.unit", {}, "")))
+  const sendRules = () => tell({type: "rules", rules: `${numbers(rulesForm, WATCHED.map((w) => w[2]))},${met.checked ? 1 : ""}`})
+  const kept = h("p.quiet", {role: "status"})
+  const mutes = h("ul.r-mutes")
+  const allSeen = h("button.plain", {type: "button", hidden: true, onclick: () => tell({type: "acknowledge"})}, "All seen")
   const ask = h("button.plain", {type: "button", onclick: async () => { await Notification.requestPermission(); allow() }}, "Notify me in this browser")
   const allow = () => { ask.hidden = !("Notification" in window) || Notification.permission !== "default" }
   let shown = "rates"
@@ -67,7 +77,7 @@ export function render(given) {
       h("div.r-pair", {}, h("section.card.r-target", {}, h("h2", {}, "Target"), targetForm, needs), laser)), chip.element),
     h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Cells"), cellHead, clear, h("span.gap"), types), histograms, groups),
     h("section.card", {}, h("h2", {}, "Frames"), queues),
-    h("div.r-foot", {}, h("section.card", {}, h("h2", {}, "Alerts"), alerts, h("details.r-rules", {}, h("summary", {}, "Set the alerts"), rulesForm, ask)),
+    h("div.r-foot", {}, h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Alerts"), h("span.gap"), allSeen), alerts, mutes, h("details.r-rules", {}, h("summary", {}, "Set the alerts"), rulesForm, kept, ask)),
       h("section.card", {}, h("h2", {}, "Sources"), sources))))
 
   function form(labels, send) {
@@ -77,15 +87,23 @@ export function render(given) {
     })
     return h("form.r-form", {onsubmit: (event) => { event.preventDefault(); send() }, onchange: send}, inputs)
   }
-  const fields = (from, scales) => [...from.querySelectorAll("input")].map((input, i) => {
+  const typed = (from) => [...from.querySelectorAll("input[type=text]")]
+  const numbers = (from, scales) => typed(from).map((input, i) => {
     const value = Number(input.value.replace(",", "."))
     return input.value.trim() && Number.isFinite(value) ? String(value / (scales?.[i] ?? 1)) : ""
   }).join(",")
-  const fill = (from, texts, scales) => [...from.querySelectorAll("input")].forEach((input, i) => {
+  const fill = (from, texts, scales) => typed(from).forEach((input, i) => {
     if (input !== (el.getRootNode().activeElement ?? document.activeElement)) input.value = texts[i] ? String(Number((Number(texts[i]) * (scales?.[i] ?? 1)).toPrecision(6))) : ""
   })
   const setTarget = () => fill(targetForm, (now.target ?? "").split(","), WANTED)
-  const setRules = () => fill(rulesForm, now.rules ?? [], WATCHED.map((w) => w[2]))
+  const setRules = () => {
+    fill(rulesForm, now.rules ?? [], WATCHED.map((w) => w[2]))
+    met.checked = Boolean(now.rules?.[WATCHED.length])
+    kept.textContent = now.kept ?? ""
+    const silent = Object.entries(now.muted ?? {}).filter(([, until]) => until > Date.now() / 1000 - offset)
+    mutes.replaceChildren(...silent.map(([kind, until]) => h("li", {}, `${KINDS[kind] ?? kind}: muted until ${clock(until)} `,
+      h("button.plain", {type: "button", onclick: () => tell({type: "mute", kind, seconds: 0})}, "Tell again"))))
+  }
 
   function begin(fresh) {
     Object.assign(now, fresh)
@@ -101,7 +119,7 @@ export function render(given) {
     said()
     draw()
     const newest = now.alerts?.[0] // told while the page was still being drawn
-    if (newest && now.head && now.head.at - newest.time < 60) call(newest)
+    if (newest && !newest.seen && now.head && now.head.at - newest.time < 60) call(newest)
   }
   function tick({head: fresh, line, more, slow: later, alerts: found}) {
     if (fresh) now.head = fresh
@@ -233,7 +251,12 @@ export function render(given) {
   }
   function said() {
     const list = now.alerts ?? []
-    alerts.replaceChildren(...(list.length ? list.map((alert) => h("li", {}, h("time.quiet", {}, clock(alert.time)), " ", alert.frames ? link("a", `${now.frames}&image=${alert.frames[1]}`, {}, alert.text) : alert.text))
+    allSeen.hidden = !list.some((alert) => !alert.seen)
+    const image = (at) => link("a", `${now.frames}&image=${at}`, {}, number(at, 0))
+    const where = ([first, last]) => ["Image ", ...(first < last ? [image(first), " to "] : []), image(last), " "]
+    alerts.replaceChildren(...(list.length ? list.map((alert) => h(`li${alert.seen ? ".r-seen" : ""}`, {}, h("time.quiet", {}, clock(alert.time)), ` ${alert.text} `, alert.frames ? where(alert.frames) : "",
+      alert.seen ? "" : h("button.plain", {type: "button", onclick: () => tell({type: "acknowledge", id: alert.id})}, "Seen"), " ",
+      alert.kind === "target" ? "" : h("button.plain", {type: "button", title: `Do not tell of this for half an hour: ${KINDS[alert.kind]}`, onclick: () => tell({type: "mute", kind: alert.kind, seconds: MUTE_SECONDS})}, "Mute 30 min")))
       : [h("li.none", {}, "No alert so far.")]))
   }
   let plain = null

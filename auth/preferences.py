@@ -1,0 +1,61 @@
+"""What people have set for themselves, as texts of the application's own, each in a place.
+
+A person is named as in `auth.links`. Whether a place exists, or may be seen, is not known here.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+
+from auth.database import reading
+from auth.tables import PREFERENCE
+
+#: Places of one person, at most: the one changed longest ago makes room.
+MOST: Final = 200
+#: Characters of a text, at most.
+LONGEST: Final = 2_000
+
+
+class Preferences:
+    """The part of the dashboard's own database that keeps preferences (`auth.store.Store.preferences`)."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+        self._engine, self._clock = engine, clock
+
+    def of(self, person: str, place: str) -> str | None:
+        """What the person has set in that place; None where nothing."""
+        columns = PREFERENCE.c
+        query = select(columns.value).where(columns.person == person, columns.place == place)
+        with reading(self._engine) as connection:
+            return connection.scalar(query)
+
+    def keep(self, person: str, place: str, value: str) -> None:
+        """Set it, in place of what was set before. Raises ValueError for a text that is too long."""
+        if len(value) > LONGEST:
+            raise ValueError(f"a preference has at most {LONGEST} characters")
+        columns = PREFERENCE.c
+        changed = {"value": value, "changed": self._clock()}
+        this = update(PREFERENCE).where(columns.person == person, columns.place == place).values(**changed)
+        with self._engine.begin() as connection:
+            if connection.execute(this).rowcount:
+                return
+        try:
+            with self._engine.begin() as connection:
+                self._make_room(connection, person)
+                connection.execute(insert(PREFERENCE).values(person=person, place=place, **changed))
+        except IntegrityError:  # another browser of the same person was first
+            with self._engine.begin() as connection:
+                connection.execute(this)
+
+    def _make_room(self, connection: Connection, person: str) -> None:
+        columns = PREFERENCE.c
+        mine = columns.person == person
+        held = int(connection.scalar(select(func.count()).select_from(PREFERENCE).where(mine)) or 0)
+        if held < MOST:
+            return
+        oldest = select(columns.place).where(mine).order_by(columns.changed).limit(held - MOST + 1)
+        places = list(connection.scalars(oldest))
+        connection.execute(delete(PREFERENCE).where(mine, columns.place.in_(places)))
