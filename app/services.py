@@ -67,6 +67,7 @@ def services(settings: Settings, files: Files | None = None) -> Services:
         pool=database.pool,
         choices={
             "mx.best": settings.results.best,
+            **{f"hit.{beamline}": str(choice_of(words).hit_spots) for beamline, words in settings.live.serial.items()},
             **{f"mca.{beamline}": ",".join(numbers) for beamline, numbers in settings.results.mca.items()},
         },
     )

@@ -1,6 +1,6 @@
 """The only door to ISPyB for views: every question passes the guard."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +35,15 @@ class Reader:
     def rule(self) -> Rule:
         """How the site chooses the best result of a collection."""
         return rule_from(self._source.choices.get("mx.best"))
+
+    @property
+    def hits(self) -> Mapping[str, int]:
+        """The spots above which an image is a hit, of beamlines that have a number of their own."""
+        return {
+            key.removeprefix("hit."): int(value)
+            for key, value in self._source.choices.items()
+            if key.startswith("hit.")
+        }
 
     def rows(self, query: Query, parameters: dict[str, Any] | None = None) -> Sequence[Record]:
         """All rows that this Scope may see, with ``parameters`` by name. Raises Unavailable, TooSlow."""

@@ -1,6 +1,7 @@
 """The runs of a visit side by side: counts, intervals, parameters in words, sums; in every flavour, for each person."""
 
 from collections.abc import Iterator
+from copy import copy
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from sqlalchemy import func, select
 
 from data import schema as s
 from data.exports import Wanted, ask
+from data.reader import Reader
 from data.schema import ImageQuality
+from data.techniques import spots
 from data.techniques.ssx import queries
 from data.techniques.ssx import runs as side_by_side
 from data.techniques.ssx.batch import Batch
@@ -51,6 +54,18 @@ def test_rates_are_those_of_results_else_of_images_and_say_which(tiny: Facility)
         assert first["hit_low"] < 30 < first["hit_high"]
     else:
         assert first["hit_rate"] is None
+
+
+def test_a_beamline_with_a_hit_rule_of_its_own_counts_by_it_in_the_table_and_the_list(tiny: Facility) -> None:
+    beamline = tiny.reader("admin").scalar(select(s.Visit.beamline).where(s.Visit.visit_id == 31))
+    source = copy(tiny.source)
+    source.choices = {"hit." + beamline: "10", "hit.elsewhere": "99"}
+    reader = Reader(source, tiny.scope("admin"))
+    assert reader.hits == {beamline: 10, "elsewhere": 99}
+    plain, own = (next(row for row in runs(one, 31) if row["id"] == 3002) for one in (tiny.reader("admin"), reader))
+    assert (plain["hits"], own["hits"], own["frames"]) == (2, 3, 4)
+    for one, rate in ((tiny.reader("admin"), 50.0), (reader, 75.0)):
+        assert spots.summaries(one, 31, [3002])[3002]["hit_rate"] == rate
 
 
 def test_parameters_stand_in_words(tiny: Facility) -> None:

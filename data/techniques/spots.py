@@ -5,8 +5,9 @@ read of each. A run holds ten because some sites look at every tenth image only.
 tenth of the spread between images, and a hit rate by up to ten percentage points (two standard deviations).
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 
 from sqlalchemy import Select, Subquery, and_, case, func, literal, select, true, union_all
 
@@ -16,13 +17,26 @@ from data.schema import Collection, Group, ImageQuality, Visit
 HIT_SPOTS = 16
 """An image with more spots than these is a hit (the rule of dials.ssx plots at Diamond)."""
 
+NO_RULES: Final[Mapping[str, int]] = MappingProxyType({})
+
 RUNS, TOGETHER = 10, 10
 LOOKED_AT = RUNS * TOGETHER
 """Images of a collection that its summary stands on, at most."""
 
 
-def summed(visit_id: int, ids: Sequence[int] | None = None) -> Select[*tuple[Any, ...]]:
-    """The summary of each collection of a visit, or of those of ``ids``; NULLs where there are no per-image numbers."""
+def most_spots(hits: Mapping[str, int]) -> Any:
+    """The spots above which an image is a hit, of a query that joins Visit; ``hits``: of beamlines with their own."""
+    # A site's settings: no value of a stranger's comes here.
+    return case(hits, value=Visit.beamline, else_=HIT_SPOTS) if hits else literal(HIT_SPOTS)
+
+
+def summed(
+    visit_id: int, ids: Sequence[int] | None = None, hits: Mapping[str, int] = NO_RULES
+) -> Select[*tuple[Any, ...]]:
+    """The summary of each collection of a visit, or of those of ``ids``; NULLs where there are no per-image numbers.
+
+    ``hits``: as in `most_spots`.
+    """
     spots = ImageQuality.spots
     places = _places()
     # Outer joins keep the server to this order: places first would look for each of them in every collection.
@@ -31,7 +45,7 @@ def summed(visit_id: int, ids: Sequence[int] | None = None) -> Select[*tuple[Any
             Collection.collection_id.label("collection_id"),
             func.avg(spots).label("spots"),
             func.avg(case((ImageQuality.resolution > 0, ImageQuality.resolution))).label("quality_resolution"),
-            (100.0 * func.sum(case((spots > HIT_SPOTS, 1), else_=0)) / func.nullif(func.count(spots), 0)).label(
+            (100.0 * func.sum(case((spots > most_spots(hits), 1), else_=0)) / func.nullif(func.count(spots), 0)).label(
                 "hit_rate"
             ),
         )
@@ -76,7 +90,7 @@ def summaries(reader: Reader, visit_id: int, ids: Sequence[int]) -> dict[int, di
             "quality_resolution": _number(row.quality_resolution),
             "hit_rate": _number(row.hit_rate),
         }
-        for row in reader.rows(summed(visit_id, ids))
+        for row in reader.rows(summed(visit_id, ids, reader.hits))
     }
 
 

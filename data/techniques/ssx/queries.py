@@ -1,10 +1,11 @@
 """The collections of a visit as serial crystallography lists them.
 
 Å, keV, s, Hz, percent; rates in percent of all images. A hit rate comes from the site's results where it writes them,
-else from the per-image numbers: an image with more than 16 spots is a hit. Indexing is known from results alone.
+else from the per-image numbers: an image with more than 16 spots is a hit, or with more than the number of the
+beamline's settings. Indexing is known from results alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -147,12 +148,16 @@ def _measured(visit_id: int, ids: Sequence[int] | None = None) -> tuple[tuple[Fi
 
 
 def fields(
-    visit_id: int, now: datetime, ids: Sequence[int] | None = None, rule: Rule = PLAIN
+    visit_id: int,
+    now: datetime,
+    ids: Sequence[int] | None = None,
+    rule: Rule = PLAIN,
+    hits: Mapping[str, int] = spots.NO_RULES,
 ) -> tuple[tuple[Field, ...], Joins]:
     """The columns of the list, and the joins that some of them stand on; of these collections alone with ``ids``."""
     best = best_results(visit_id, ids, rule)
     runs = run_counts(visit_id, ids).subquery("counts")
-    quality = spots.summed(visit_id, ids).subquery("quality")
+    quality = spots.summed(visit_id, ids, hits).subquery("quality")
     (stated, *others), measured_joins = _measured(visit_id, ids)
 
     listed = (
@@ -187,7 +192,7 @@ FIELDS = fields(0, datetime(2000, 1, 1))[0]
 
 def _columns(reader: Reader, visit_id: int) -> Columns:
     now = datetime.now()
-    return lambda ids: fields(visit_id, now, ids, reader.rule)
+    return lambda ids: fields(visit_id, now, ids, reader.rule, reader.hits)
 
 
 _NOTHING = {

@@ -30,7 +30,7 @@ from data.schema import (
     Visit,
 )
 from data.sheet import Spec
-from data.techniques.spots import HIT_SPOTS
+from data.techniques.spots import most_spots
 from data.techniques.ssx import queries
 from data.techniques.ssx.attached import STATS, Stats, Unusable, attachments, read_stats
 from data.techniques.ssx.intervals import rate, spread
@@ -218,7 +218,7 @@ def _counted(reader: Reader, visit_id: int, rows: Sequence[Row]) -> dict[int, Ro
 def _blocks(reader: Reader, visit_id: int, ids: Sequence[int]) -> dict[int, Row]:
     """The counts of these runs, from blocks of their images in order, by which φ is known too. One statement."""
     spots, image = ImageQuality.spots, ImageQuality.image
-    hit = spots > HIT_SPOTS
+    hit = spots > most_spots(reader.hits)
     known = case((hit, ImageQuality.resolution))
     first = func.coalesce(Collection.first_image, 1)
     block = func.floor((image - first) * float(_BLOCKS) / func.nullif(Collection.images, 0))
