@@ -29,7 +29,7 @@ from data import schema as s
 from data.errors import Unguarded
 from data.query import Query
 from data.scope import Scope
-from data.ties import CLASSES, class_at, kept, parts, pinned, plain, tied
+from data.ties import CLASSES, Owner, class_at, kept, parts, pinned, plain, tied
 
 Ids = Select[Any]
 Columns = Mapping[str, ColumnElement[Any]]
@@ -170,10 +170,6 @@ def _of_scaling(columns: Columns, scope: Scope) -> ColumnElement[bool]:
     return columns["autoProcScalingId"].in_(seen)
 
 
-def _any(*conditions: Condition) -> Condition:
-    return lambda columns, scope: or_(*(condition(columns, scope) for condition in conditions))
-
-
 def _people(columns: Columns, scope: Scope) -> ColumnElement[bool]:
     """Oneself, and those who share a visible proposal or visit; everybody for who administers."""
     if scope.administer:
@@ -196,6 +192,14 @@ def _samples_at_hand(columns: Columns, scope: Scope) -> ColumnElement[bool]:
         _through("containerId", s.Container, "containerId")(columns, scope),
         columns["blSampleId"].in_(select(group.c.blSampleId).where(group.c.sessionId.in_(_visits(scope)))),
     )
+
+
+def _samples(columns: Columns, scope: Scope) -> ColumnElement[bool]:
+    """Samples at hand, and those of the crystals of a visible proposal; not their siblings in another proposal."""
+    crystal, protein = _t(s.Crystal), _t(s.Protein)
+    proteins = select(protein.c.proteinId).where(protein.c.proposalId.in_(_proposals(scope)))
+    own = select(crystal.c.crystalId).where(crystal.c.proteinId.in_(proteins))
+    return or_(_samples_at_hand(columns, scope), columns["crystalId"].in_(own))
 
 
 def _crystals(columns: Columns, scope: Scope) -> ColumnElement[bool]:
@@ -225,16 +229,16 @@ class Rule:
     """
 
     condition: Condition
-    owners: tuple[tuple[str, type[s.Table], str], ...] = ()
+    owners: tuple[Owner, ...] = ()
 
 
 def _child(column: str, owner: type[s.Table], key: str | None = None) -> Rule:
     return Rule(_through(column, owner, key or column), ((column, owner, key or column),))
 
 
-def _either(*owners: tuple[str, type[s.Table], str]) -> Rule:
+def _either(*owners: Owner) -> Rule:
     """Visible through any of its owners."""
-    return Rule(_any(*(_through(*owner) for owner in owners)), owners)
+    return Rule(lambda columns, scope: or_(*(_through(*owner)(columns, scope) for owner in owners)), owners)
 
 
 _PROGRAM = "autoProcProgramId"
@@ -260,15 +264,8 @@ _OWNED: dict[type[s.Table], Rule] = {
     s.Dewar: _child("shippingId", s.Shipment),
     s.Container: _child("dewarId", s.Dewar),
     s.Protein: Rule(_proteins, (("proposalId", s.Proposal, "proposalId"), ("proteinId", s.Crystal, "proteinId"))),
-    s.Crystal: Rule(_crystals, (("proteinId", s.Protein, "proteinId"), ("crystalId", s.Sample, "crystalId"))),
-    s.Sample: Rule(
-        _any(_samples_at_hand, _through("crystalId", s.Crystal, "crystalId")),
-        (
-            ("crystalId", s.Crystal, "crystalId"),
-            ("containerId", s.Container, "containerId"),
-            ("blSampleId", s.Group, "blSampleId"),
-        ),
-    ),
+    s.Crystal: Rule(_crystals, (("crystalId", s.Sample, "crystalId"),)),
+    s.Sample: Rule(_samples, (("containerId", s.Container, "containerId"), ("blSampleId", s.Group, "blSampleId"))),
     s.Group: Rule(_of_visit("sessionId"), (("sessionId", s.Visit, "sessionId"),)),
     s.Collection: _child("dataCollectionGroupId", s.Group),
     s.ImageQuality: _child(_DC, s.Collection),
@@ -326,6 +323,14 @@ _OWNED: dict[type[s.Table], Rule] = {
     s.CTF: _child("motionCorrectionId", s.MotionCorrection),
 }
 
+# A protein is visible by one sample that another proposal lent, too; all its crystals, and all their samples, are
+# visible only with the proposal. So these owners suffice where each is tied to its own, up to the proposal.
+_LINE: dict[type[s.Table], Owner] = {
+    s.Protein: ("proposalId", s.Proposal, "proposalId"),
+    s.Crystal: ("proteinId", s.Protein, "proteinId"),
+    s.Sample: ("crystalId", s.Crystal, "crystalId"),
+}
+
 # Reference tables: the same for everybody.
 _OPEN: frozenset[type[s.Table]] = frozenset({
     s.Detector, s.BeamlineSetup, s.ExperimentType, s.EventType, s.SpaceGroup, s.ComponentType,
@@ -377,7 +382,9 @@ def _needed(query: Query) -> tuple[tuple[type[s.Table], bool], ...]:
     for mapped in found:
         if mapped not in _OWNED and mapped not in _OPEN and mapped not in _CLOSED:
             raise Unguarded(f"{mapped.__name__} has no rule")
-    keep = kept([mapped for mapped in found if mapped in _OWNED], tied(query), lambda mapped: _OWNED[mapped].owners)
+    keep = kept(
+        [mapped for mapped in found if mapped in _OWNED], tied(query), lambda mapped: _OWNED[mapped].owners, _LINE
+    )
     keep = (*keep, *(mapped for mapped in found if mapped in _CLOSED))
     one_visit = s.Visit in keep and pinned(query, s.Visit, "sessionId")
     needed = tuple((mapped, one_visit and mapped is s.Visit) for mapped in keep)

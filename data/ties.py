@@ -3,7 +3,7 @@
 The guard attaches a condition to a class unless every place of the class is tied to an owner that is conditioned.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from sqlalchemy import BindParameter, Join, Select
@@ -124,22 +124,34 @@ def _bare(place: Any) -> Any:
 
 
 def kept(
-    found: list[type[s.Table]], places: Places, owners: Callable[[type[s.Table]], Iterable[Owner]]
+    found: list[type[s.Table]],
+    places: Places,
+    owners: Callable[[type[s.Table]], Iterable[Owner]],
+    line: Mapping[type[s.Table], Owner],
 ) -> tuple[type[s.Table], ...]:
     """The classes that keep their own condition, of those of ``found``.
 
     A class may do without when, at every place where it stands, it is tied to an owner that is itself sound: one that
     keeps its condition, or leans on sound ones. Where classes only lean on each other, the first of them keeps its own.
+
+    ``line``: owners that suffice only where they are tied in their turn by ``line``, up to one that is not in it: the
+    rule shows more rows of such an owner than those whose children one may see as well.
     """
     sound: set[type[s.Table]] = set()
     own_condition: list[type[s.Table]] = []
 
-    def leans(mapped: type[s.Table], on: set[type[s.Table]]) -> bool:
+    def tied_to(mapped: type[s.Table], choices: Iterable[Owner]) -> bool:
         stands = places.get(mapped, [])
-        return bool(stands) and all(
-            any((mapped, own, owner, key) in ties and owner in on for own, owner, key in owners(mapped))
-            for ties in stands
-        )
+        return bool(stands) and all(any((mapped, *choice) in ties for choice in choices) for ties in stands)
+
+    def in_line(mapped: type[s.Table]) -> bool:
+        return mapped not in line or (tied_to(mapped, [line[mapped]]) and in_line(line[mapped][1]))
+
+    def leans(mapped: type[s.Table], on: set[type[s.Table]]) -> bool:
+        choices = [owner for owner in owners(mapped) if owner[1] in on]
+        if mapped in line and line[mapped][1] in on and in_line(line[mapped][1]):
+            choices.append(line[mapped])
+        return tied_to(mapped, choices)
 
     waiting = list(found)
     while waiting:

@@ -224,8 +224,8 @@ def visible(tiny: Facility, scope: Scope) -> dict[type[s.Table], list[dict[str, 
     near_crystals = {r["crystal_id"] for r in raw[s.Sample] if r["sample_id"] in at_hand}
     of_proposal = {r["protein_id"] for r in raw[s.Protein] if r["proposal_id"] in proposals}
     seen[s.Crystal] = [r for r in raw[s.Crystal] if r["protein_id"] in of_proposal or r["crystal_id"] in near_crystals]
-    crystals = {r["crystal_id"] for r in seen[s.Crystal]}
-    seen[s.Sample] = [r for r in raw[s.Sample] if r["sample_id"] in at_hand or r["crystal_id"] in crystals]
+    own_crystals = {r["crystal_id"] for r in raw[s.Crystal] if r["protein_id"] in of_proposal}
+    seen[s.Sample] = [r for r in raw[s.Sample] if r["sample_id"] in at_hand or r["crystal_id"] in own_crystals]
     near_proteins = {r["protein_id"] for r in raw[s.Crystal] if r["crystal_id"] in near_crystals}
     seen[s.Protein] = [r for r in raw[s.Protein] if r["protein_id"] in of_proposal | near_proteins]
     people = (
