@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_images_formats import refusal
 
-from data.images.formats import open_frames
+from data.images.formats import Unreadable, open_frames
 
 SHAPE = (24, 32)
 MOST = 2**32 - 1
@@ -286,3 +286,66 @@ def test_units_of_the_beam_centre_are_honoured(tmp_path: Path, value_: float, un
             detector["beam_center_x"].attrs["units"] = unit
     with open_frames(tmp_path / "a.h5") as frames:
         assert frames.read().meta.beam_x == pytest.approx(pixels)
+
+
+# ---- files that somebody made to do harm
+
+
+def test_words_that_are_virtual_are_not_taken_from_a_file_outside(tmp_path: Path) -> None:
+    inner = tmp_path / "permitted"
+    inner.mkdir()
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["words"] = np.array([b"of another proposal"], "S20")
+        file["corner"] = np.array([7, 7])
+    with h5py.File(inner / "x.h5", "w") as file:
+        file["/entry/data/data"] = np.ones((1, 32, 32), "u2")
+        for path, name, kind, size in (("description", "words", "S20", 1), ("module/data_origin", "corner", "i8", 2)):
+            layout = h5py.VirtualLayout((size,), kind)
+            layout[:] = h5py.VirtualSource(str(tmp_path / "secret.h5"), name, (size,), dtype=kind)
+            file.create_virtual_dataset(f"/entry/instrument/detector/{path}", layout)
+    with open_frames(inner / "x.h5") as frames:
+        assert frames.meta().detector is None
+        assert "another" not in frames.text()
+
+
+def test_groups_that_hold_each_other_end(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "circle.h5", "w") as file:
+        group = file.create_group("group")
+        for number in range(20):
+            group[f"again{number}"] = group
+    with pytest.raises(Unreadable, match="holds no image"):
+        open_frames(tmp_path / "circle.h5")
+    with h5py.File(tmp_path / "circle.h5", "a") as file:
+        file["/entry/data/data"] = np.ones((1, 32, 32), "u2")
+    with open_frames(tmp_path / "circle.h5") as frames:
+        assert "data" in frames.text()
+
+
+def test_a_frame_in_a_million_pieces_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "sand.h5", "w") as file:
+        data = file.create_dataset("/entry/data/data", (1, 1000, 1000), "u2", chunks=(1, 1, 1))
+        data[0, 0, 0] = 1
+    with open_frames(tmp_path / "sand.h5") as frames, pytest.raises(Unreadable, match="too many small pieces"):
+        frames.read(0)
+
+
+def test_a_frame_that_is_put_together_again_and_again_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "again.h5", "w") as file:
+        file["one"] = np.ones((1, 1000, 1000), "u2")
+        layout = h5py.VirtualLayout((1, 1000, 1000), "u2")
+        for row in range(100):
+            layout[0, row] = h5py.VirtualSource(file["one"])[0, row]
+        file.create_virtual_dataset("/entry/data/data", layout)
+    with open_frames(tmp_path / "again.h5") as frames, pytest.raises(Unreadable, match="too much"):
+        frames.read(0)
+
+
+def test_a_number_in_a_piece_that_fills_the_memory_is_left_out(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "bomb.h5", "w") as file:
+        file["/entry/data/data"] = np.ones((1, 32, 32), "u2")
+        # 2 GB as soon as anybody reads it; nothing is written here.
+        file.create_dataset(
+            "/entry/instrument/detector/count_time", (2,), "f8", maxshape=(None,), chunks=(250_000_000,)
+        )
+    with open_frames(tmp_path / "bomb.h5") as frames:
+        assert frames.meta().exposure is None

@@ -1,5 +1,6 @@
 """What an HDF5 file says besides its images: everything as text, and the spots that a program found."""
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -8,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.images.formats.frame import Peaks, Unreadable
-from data.images.formats.links import Opened
+from data.images.formats.links import Opened, inside
 
 _DEEPEST, _MOST_LINES, _MOST_NAMES, _MOST_VALUES = 8, 3000, 500, 8
+_MOST_LOOKED_AT = 20_000  # groups may hold each other, and then there is no end
 _MOST_PEAKS = 100_000
 # CXI, as Cheetah, OnDA and CrystFEL's programs write it, and the same names as Jungfraujoch has them.
 _GROUPS = ("/entry/MX", "/entry/result_1", "/entry_1/result_1", "/entry_1/result_2")
@@ -23,14 +25,14 @@ _NAMES = (
 def text(files: Opened) -> str:
     """Names, values and units of all that is small, links as they are, a line each; no other file is opened."""
     lines: list[str] = []
-    _write(files.first, "", 0, lines)
+    _write(files.first, "", 0, lines, iter(range(_MOST_LOOKED_AT)))
     if len(lines) >= _MOST_LINES:
         lines.append("…")
     return "\n".join(lines)
 
 
-def _write(group: Any, path: str, depth: int, lines: list[str]) -> None:
-    for name in islice(group, _MOST_NAMES):
+def _write(group: Any, path: str, depth: int, lines: list[str], left: Iterator[int]) -> None:
+    for name, _ in zip(islice(group, _MOST_NAMES), left, strict=False):
         if len(lines) >= _MOST_LINES:
             return
         here = f"{path}/{name}"
@@ -41,21 +43,21 @@ def _write(group: Any, path: str, depth: int, lines: list[str]) -> None:
             lines.append(f"{here} → {link.path}")
         else:
             try:
-                _write_one(group[name], here, depth, lines)
+                _write_one(group[name], here, depth, lines, left)
             except (KeyError, OSError, TypeError, ValueError, RuntimeError):
                 lines.append(f"{here}: not readable")
 
 
-def _write_one(thing: Any, path: str, depth: int, lines: list[str]) -> None:
+def _write_one(thing: Any, path: str, depth: int, lines: list[str], left: Iterator[int]) -> None:
     marks = ", ".join(f"{key} {_said(value)}" for key, value in islice(thing.attrs.items(), 20))
     marks = f"  ({marks})" if marks else ""
     if isinstance(thing, h5py.Group):
         if marks:
             lines.append(f"{path}{marks}")
         if depth < _DEEPEST:
-            _write(thing, path, depth + 1, lines)
+            _write(thing, path, depth + 1, lines, left)
     elif isinstance(thing, h5py.Dataset):
-        plain = thing.size is not None and thing.size <= _MOST_VALUES and not (thing.external or thing.is_virtual)
+        plain = thing.size is not None and thing.size <= _MOST_VALUES and inside(thing)
         size = " × ".join(map(str, thing.shape or ()))
         lines.append(f"{path} = {_said(thing[()])}{marks}" if plain else f"{path}: {size} of {thing.dtype}{marks}")
 
@@ -105,4 +107,4 @@ def _numbers(files: Opened, file: Any, path: str, axes: int) -> Any:
         return None
     if not isinstance(found, h5py.Dataset) or found.ndim != axes or found.dtype.kind not in "iuf":
         return None
-    return None if found.external or found.is_virtual else found
+    return found if inside(found) else None

@@ -28,11 +28,13 @@ from data.images.formats.frame import (
     checked_index,
     checked_shape,
 )
-from data.images.formats.links import DEEPEST, Opened
+from data.images.formats.links import DEEPEST, Opened, inside
 from data.images.formats.virtual import Piece, pieces
 
-_MOST_CHUNK = 1_200_000_000
 _MOST_LINKS = 20_000
+_MOST_PIECES = 100_000  # in which one frame is stored
+_LEAST_READ = 1_000_000  # pixels
+_MOST_READ = 32  # times its own pixels, that a frame may be put together from
 
 
 def open_hdf5(source: Source) -> Frames:
@@ -212,6 +214,7 @@ class _Hdf5(Frames):
     # One frame
 
     def _decoded(self, index: int, channel: int) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        self._left = _MOST_READ * max(_LEAST_READ, self.shape[0] * self.shape[1])
         return self._taken(*self._stored(index, channel), index)
 
     def _stored(self, index: int, channel: int) -> tuple[Any, tuple[int, ...]]:
@@ -239,9 +242,12 @@ class _Hdf5(Frames):
         for number in range(creation.get_nfilters()):
             if not h5py.h5z.filter_avail(creation.get_filter(number)[0]):
                 raise Unreadable(f"The images in “{self._name}” are compressed in a way that is not known here.")
-        chunks = dataset.chunks
-        if chunks is not None and int(np.prod(chunks)) * dataset.dtype.itemsize > _MOST_CHUNK:
+        if not inside(dataset):
             raise Unreadable(f"“{self._name}” is stored in impossibly large pieces.")
+        # Sources may be named again and again, and each may be put together in its turn.
+        self._left -= max(1024, dataset.shape[-2] * dataset.shape[-1])
+        if self._left < 0:
+            raise Unreadable(f"“{self._name}” has frames that are put together from too much.")
         absent = self._absent(dataset, where, index)
         return np.asarray(dataset[where]), absent
 
@@ -254,6 +260,8 @@ class _Hdf5(Frames):
                 raise Unreadable(unwritten)
             return None
         tall, wide = dataset.chunks[-2:]
+        if -(-height // tall) * -(-width // wide) > _MOST_PIECES:
+            raise Unreadable(f"“{self._name}” is stored in too many small pieces.")
         corners = list(product(range(0, height, tall), range(0, width, wide)))
         lead = tuple(at - at % size for at, size in zip(where, dataset.chunks, strict=False))
         missing = [
@@ -349,9 +357,10 @@ def _is_images(thing: Any) -> bool:
     return thing.dtype.kind in "iuf" and min(thing.shape[-2:]) >= 16 and thing.shape[0] > 0
 
 
-def _datasets(group: Any, depth: int = 0) -> Iterator[Any]:
-    """Datasets of one file, by hard links only, to a bounded depth and number."""
-    for name in islice(group, 2000):
+def _datasets(group: Any, left: Iterator[int] | None = None, depth: int = 0) -> Iterator[Any]:
+    """Datasets of one file, by hard links only, to a bounded depth and number: groups may hold each other."""
+    left = iter(range(_MOST_LINKS)) if left is None else left
+    for name, _ in zip(islice(group, 2000), left, strict=False):
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             continue
         try:
@@ -361,7 +370,7 @@ def _datasets(group: Any, depth: int = 0) -> Iterator[Any]:
         if isinstance(thing, h5py.Dataset):
             yield thing
         elif isinstance(thing, h5py.Group) and depth < 6:
-            yield from _datasets(thing, depth + 1)
+            yield from _datasets(thing, left, depth + 1)
 
 
 def _word(group: Any, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from itertools import islice
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,17 @@ import h5py
 from data.images.formats.frame import Source, Unreadable
 
 DEEPEST = 4
+_MOST_CHUNK = 1_200_000_000  # bytes of one piece, unpacked
+
+
+def inside(dataset: Any) -> bool:
+    """Whether HDF5 itself can read a dataset: of its own file alone, and in pieces that fit into memory.
+
+    For what lies elsewhere it would open a file that nobody permitted.
+    """
+    if dataset.external or dataset.is_virtual:
+        return False
+    return dataset.chunks is None or prod(dataset.chunks) * dataset.dtype.itemsize <= _MOST_CHUNK
 
 
 class Opened:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from data.images.formats import vectors
 from data.images.formats.frame import FrameMeta, Unreadable
 from data.images.formats.header import positive
-from data.images.formats.links import Opened
+from data.images.formats.links import Opened, inside
 from data.images.plane import Plane
 
 _DETECTOR = "/entry/instrument/detector/"
@@ -100,7 +100,7 @@ def pixel_mask(files: Opened, shape: tuple[int, int]) -> NDArray[np.bool_]:
         dataset = _dataset(files, path)
         if dataset is None or dataset.dtype.kind not in "iu" or dataset.shape[-2:] != shape:
             continue
-        if dataset.external or dataset.is_virtual or dataset.ndim > 3:
+        if dataset.ndim > 3:
             continue
         try:
             bits = np.asarray(dataset[(0,) * (dataset.ndim - 2)])
@@ -114,9 +114,7 @@ def _rotation(files: Opened) -> tuple[str | None, float | None, float | None]:
     for group in ("/entry/sample/goniometer/", "/entry/sample/transformations/", "/entry/data/"):
         for axis in ("omega", "phi"):
             dataset = _dataset(files, group + axis)
-            if dataset is None or dataset.dtype.kind not in "iuf" or dataset.external:
-                continue
-            if dataset.is_virtual or dataset.ndim > 1 or not dataset.size:
+            if dataset is None or dataset.dtype.kind not in "iuf" or dataset.ndim > 1 or not dataset.size:
                 continue
             angles = np.atleast_1d(np.asarray(dataset[:2] if dataset.ndim else dataset[()], float))
             if len(angles) == 2:
@@ -158,7 +156,7 @@ def _dataset(files: Opened, path: str) -> Any:
         found = files.walk(files.first, path)
     except (Unreadable, KeyError, OSError, ValueError):
         return None  # a link that leads nowhere: the picture counts
-    return found if isinstance(found, h5py.Dataset) else None
+    return found if isinstance(found, h5py.Dataset) and inside(found) else None
 
 
 def _number(files: Opened, path: str) -> tuple[float | None, str]:
@@ -166,7 +164,7 @@ def _number(files: Opened, path: str) -> tuple[float | None, str]:
     dataset = _dataset(files, path)
     if dataset is None or dataset.dtype.kind not in "iufb" or not 0 < dataset.size < 1e7:
         return None, ""
-    if dataset.external or dataset.is_virtual or dataset.ndim > 1:
+    if dataset.ndim > 1:
         return None, ""
     try:
         value = float(dataset[0] if dataset.ndim else dataset[()])
@@ -179,7 +177,7 @@ def _number(files: Opened, path: str) -> tuple[float | None, str]:
 
 def _text(files: Opened, path: str) -> str:
     dataset = _dataset(files, path)
-    if dataset is None or dataset.dtype.kind not in "SO" or dataset.size != 1 or dataset.external:
+    if dataset is None or dataset.dtype.kind not in "SO" or dataset.size != 1:
         return ""
     try:
         value = dataset[()] if dataset.ndim == 0 else dataset[0]

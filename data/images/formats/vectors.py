@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.images.formats.frame import Unreadable
-from data.images.formats.links import Opened
+from data.images.formats.links import Opened, inside
 from data.images.plane import Plane
 
 Floats = NDArray[np.float64]
@@ -79,7 +79,7 @@ def _module(files: Opened, path: str, length: Callable[[float, str], float | Non
         steps.append(turn @ (_vector(axis) * size))
     corner = turn @ _offset(fast, length) + move
     begin = files.walk(files.first, f"{path}/data_origin")
-    if isinstance(begin, h5py.Dataset) and begin.size >= 2:
+    if isinstance(begin, h5py.Dataset) and 2 <= begin.size <= _MOST_MODULES and inside(begin):
         down, across = (float(value) for value in np.asarray(begin[()]).ravel()[-2:])
         corner = corner - across * steps[0] - down * steps[1]
     return corner, steps[0], steps[1]
@@ -116,7 +116,7 @@ def _axis(files: Opened, path: str) -> Any:
     found = files.walk(files.first, path)
     if isinstance(found, h5py.Group):  # what depends_on names may be a group with one axis of the same name
         found = files.walk(files.first, f"{path}/{path.rpartition('/')[2]}")
-    usable = isinstance(found, h5py.Dataset) and found.dtype.kind in "iuf" and not (found.external or found.is_virtual)
+    usable = isinstance(found, h5py.Dataset) and found.dtype.kind in "iuf" and inside(found)
     if not usable or found.size < 1:
         raise _Unusable
     return found
