@@ -12,7 +12,7 @@ from data.images.formats.frame import Peaks, Unreadable
 from data.images.formats.links import Opened, inside
 
 _DEEPEST, _MOST_LINES, _MOST_NAMES, _MOST_VALUES = 8, 3000, 500, 8
-_MOST_LOOKED_AT = 20_000  # groups may hold each other, and then there is no end
+_MOST_LOOKED_AT = 5000  # groups may hold each other, and then there is no end
 _MOST_PEAKS = 100_000
 # CXI, as Cheetah, OnDA and CrystFEL's programs write it, and the same names as Jungfraujoch has them.
 _GROUPS = ("/entry/MX", "/entry/result_1", "/entry_1/result_1", "/entry_1/result_2")

@@ -11,6 +11,7 @@ import logging
 import re
 import struct
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import fabio
@@ -109,6 +110,9 @@ class _Fabio(Frames):
             return
 
     def _array(self, image: Any) -> NDArray[Any]:
+        # As the header of this frame has it: fabio fills up what a file lacks, whatever that takes.
+        stated = getattr(image, "shape", None) or (1, 1)
+        checked_shape(prod(stated[:-1]), stated[-1], self._name)
         data = image.data
         if data is None:
             raise Unreadable(f"“{self._name}” is cut short: the image in it is not complete.")

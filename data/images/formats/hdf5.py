@@ -32,6 +32,7 @@ from data.images.formats.links import DEEPEST, Opened, inside
 from data.images.formats.virtual import Piece, pieces
 
 _MOST_LINKS = 20_000
+_MOST_LOOKED_AT = 5000  # names, in search of images
 _MOST_PIECES = 100_000  # in which one frame is stored
 _LEAST_READ = 1_000_000  # pixels
 _MOST_READ = 32  # times its own pixels, that a frame may be put together from
@@ -359,7 +360,7 @@ def _is_images(thing: Any) -> bool:
 
 def _datasets(group: Any, left: Iterator[int] | None = None, depth: int = 0) -> Iterator[Any]:
     """Datasets of one file, by hard links only, to a bounded depth and number: groups may hold each other."""
-    left = iter(range(_MOST_LINKS)) if left is None else left
+    left = iter(range(_MOST_LOOKED_AT)) if left is None else left
     for name, _ in zip(islice(group, 2000), left, strict=False):
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             continue
