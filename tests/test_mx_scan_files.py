@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +14,16 @@ from sqlalchemy import make_url
 
 from app.access import Access
 from app.routes import files as routes
+from app.routes.streams import Streamed
 from app.services import services
 from app.settings import Database, FileSettings, Settings, SettingsError, load
 from app.settings import Store as StoreSettings
 from data import schema as s
 from data.core.contents import Kind
+from data.errors import NotFound
 from data.images.files import Files
 from data.scope import Rights
+from data.techniques.mx import scans
 from data.techniques.mx.scans import shown, spectrum_file
 from data.techniques.mx.spectra import Calibration, Spectrum, calibrated
 
@@ -124,3 +128,23 @@ def test_the_setting_takes_numbers_that_rise(tmp_path: Path) -> None:
         path.write_text(f"[results]\nmca = {{i03 = {bad}}}\n")
         with pytest.raises(SettingsError, match=r"results\.mca"):
             load(path, {})
+
+
+def test_a_report_that_is_taken_slowly_comes_whole(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The right is asked for again while it is sent, and is there."""
+    monkeypatch.setattr(Streamed, "seconds", 0.0)
+    assert site.person("alice").get("/scan/xrf/71/report").data == PAGE
+
+
+def test_sending_a_report_ends_when_the_visit_is_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Streamed, "seconds", 0.0)
+    ask, asked = scans.spectrum_of, []
+
+    def left(*given: Any) -> Any:
+        asked.append(1)
+        if len(asked) > 1:
+            raise NotFound("This spectrum")
+        return ask(*given)
+
+    monkeypatch.setattr(scans, "spectrum_of", left)
+    assert site.person("alice").get("/scan/xrf/71/report").status == 404

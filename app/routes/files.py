@@ -91,6 +91,10 @@ class ScanFile(_FileHandler):
 
         await self.stream(begin, lambda: headers)
 
+    def still(self, reader: Reader) -> None:
+        kind, number, which = self.path_args
+        scans.file_of(reader, kind, int(number), which)
+
 
 class ZipHandler(_FileHandler):
     """``/attachments/<collection>/<run>.zip``: all files of one run of a pipeline."""
