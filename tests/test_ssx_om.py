@@ -80,6 +80,19 @@ def test_a_damaged_message_is_read_or_refused() -> None:
             continue
 
 
+def test_a_message_that_names_its_parts_again_and_again_is_refused() -> None:
+    """Each is a few kilobytes, and would be gigabytes."""
+    parts: Any = dict.fromkeys(map(str, range(300)), 1)
+    for _ in range(2):
+        parts = dict.fromkeys(map(str, range(300)), parts)
+    lists = b"\x80\x04ccollections\ndeque\n\x94]\x94(" + b"K\x01" * 2000 + b"e"
+    lists += b"](" + b"h\x00h\x01\x85R" * 2000 + b"e."
+    for message in (pickle.dumps(parts, protocol=4), lists):
+        assert len(message) < 20_000
+        with pytest.raises(Refused, match="too many parts"):
+            unpickled(message)
+
+
 def counts(events: int, hits: int, at: float, start: float = 1.7e9) -> dict[str, Any]:
     return {"num_events": events, "num_hits": hits, "timestamp": at, "start_timestamp": start}
 

@@ -69,17 +69,31 @@ def unpickled(data: bytes) -> Any:
     if len(data) > MOST_BYTES:
         raise Refused("it is too large")
     try:
-        return _plain(_Machine().run(data))
+        return _plain(_Machine().run(data), _Room())
     except Refused:
         raise
     except Exception as error:  # pickletools and a stack that is empty raise all kinds
         raise Refused("it is no pickled message") from error
 
 
+class _Room:
+    """How many parts may still be copied: a message can name one part again and again, and be far more than it is."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_STEPS
+
+    def take(self, parts: int) -> None:
+        """Raises Refused where there is no room for so many."""
+        self._left -= parts
+        if self._left < 0:
+            raise Refused("it has too many parts")
+
+
 class _Machine:
     """The stack and the memo of one message."""
 
     def __init__(self) -> None:
+        self._room = _Room()
         self._stack: list[Any] = []
         self._memo: list[Any] = []
 
@@ -142,7 +156,7 @@ class _Machine:
                 stack.append(self._named(module, what))
             case "REDUCE":
                 arguments, called = stack.pop(), stack.pop()
-                stack.append(_call(called, arguments))
+                stack.append(_call(called, arguments, self._room))
             case "BUILD":
                 state = stack.pop()
                 _build(stack[-1], state)
@@ -175,13 +189,15 @@ class _Machine:
         return _Name(known)
 
 
-def _call(called: Any, arguments: Any) -> Any:
+def _call(called: Any, arguments: Any, room: _Room) -> Any:
     what = called.what if isinstance(called, _Name) else None
     if not isinstance(arguments, tuple):
         raise Refused("a call without arguments")
     match what:
         case "deque":
-            return list(arguments[0]) if arguments and isinstance(arguments[0], list | tuple) else []
+            parts = arguments[0] if arguments and isinstance(arguments[0], list | tuple) else ()
+            room.take(len(parts))
+            return list(parts)
         case "dtype":
             return _Kind(str(arguments[0]))
         case "reconstruct":
@@ -216,14 +232,17 @@ def _shaped(raw: Any, kind: Any, shape: Any, fortran: bool) -> Any:
     return np.frombuffer(raw, kind.dtype()).reshape([int(n) for n in shape], order="F" if fortran else "C")
 
 
-def _plain(value: Any, deep: int = 0) -> Any:
+def _plain(value: Any, room: _Room, deep: int = 0) -> Any:
     """The value with arrays in place of those under way, two levels down: that is how deep messages are."""
     if isinstance(value, _Array):
         return value.value
     if isinstance(value, _Name | _Kind) or value is _MARK:
         raise Refused("a name")
     if deep < 3 and isinstance(value, dict):
-        return {key: _plain(one, deep + 1) for key, one in value.items()}
-    if deep < 3 and isinstance(value, list) and any(isinstance(one, _Array | _Name | _Kind) for one in value):
-        return [_plain(one, deep + 1) for one in value]
+        room.take(len(value))
+        return {key: _plain(one, room, deep + 1) for key, one in value.items()}
+    if deep < 3 and isinstance(value, list):
+        room.take(len(value))
+        if any(isinstance(one, _Array | _Name | _Kind) for one in value):
+            return [_plain(one, room, deep + 1) for one in value]
     return value
