@@ -203,6 +203,16 @@ def test_a_box_that_would_be_too_large_is_not_sent(
         read_density(files, str(folder / "m.mtz"), "2fofc").box(model)
 
 
+@pytest.mark.parametrize("far", [1e7, 1e20])
+def test_a_model_that_reaches_too_far_asks_for_no_memory(folder: Path, files: Files, model: Model, far: float) -> None:
+    """The points of the box are more than a whole number of 64 bits holds."""
+    other = model.structure.clone()
+    other[0][0][0][0].pos = gemmi.Position(far, far, far)
+    found = read_density(files, str(folder / "m.mtz"), "2fofc")
+    with pytest.raises(Undrawn, match="million points"):
+        found.box(Model("far.cif", b"", "mmcif", other))
+
+
 def test_without_gemmi_it_is_said_which_extra_brings_it(
     folder: Path, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ _NAMES: Final = (("anom", ("anom", "anode")), ("2fofc", ("2fofc", "2fo-fc", "2mf
                  "mfo", "diff", "delfwt")))  # fmt: skip
 _MODEL_BYTES, _FILE_BYTES = 40_000_000, 150_000_000
 _CELL_POINTS, _BOX_POINTS, _ATOMS = 64_000_000, 10_000_000, 500_000
+_FAR = 1 << 30  # points from the origin, which the header of a map has room for
 _RATES: Final = (3.0, 2.5, 2.0)
 _MARGIN = 4.0  # Å about the model
 _STEPS = 10  # for each σ
@@ -197,13 +198,14 @@ class Density:
         cell = self.grid.unit_cell
         low, high = _corners(model, cell)
         size = np.array(self.grid.shape)
-        first, last = np.floor(low * size).astype(int), np.ceil(high * size).astype(int)
-        shape = last - first + 1
-        if int(np.prod(shape)) > _BOX_POINTS:
+        begin, end = np.floor(low * size), np.ceil(high * size)
+        points = float(np.prod(end - begin + 1))  # in floats: a product of whole numbers may run over
+        if not points <= _BOX_POINTS or not np.abs(begin).max() < _FAR:
             raise Undrawn(
-                f"The box about the model needs {np.prod(shape) / 1e6:.0f} million points of “{self.name}”; up to "
+                f"The box about the model needs {points / 1e6:.0f} million points of “{self.name}”; up to "
                 f"{_BOX_POINTS / 1e6:.0f} million are sent."
             )
+        first, last = begin.astype(int), end.astype(int)
         array = np.asarray(self.grid.array)
         for axis in range(3):
             array = np.take(array, np.arange(first[axis], last[axis] + 1), axis=axis, mode="wrap")
