@@ -75,7 +75,7 @@ def _asked(body: bytes) -> tuple[int, int, How, int] | None:
     try:
         sent = json.loads(body)
         first, last, how, channel = sent["first"], sent["last"], sent["how"], sent.get("channel", 0)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     whole = all(type(value) is int and 0 <= value < 10**9 for value in (first, last, channel))
     if not whole or not first <= last or channel > 63 or how not in get_args(How):
