@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from servers.realdata import folder
 from data.images.files import Files
 from data.techniques.mx.curves import look
 from data.techniques.mx.logs import Report, Unusable, read_file, read_text
+from data.techniques.mx.logs.table import ccp4_tables
 
 # ---- real files: what a person reads in them, written here by hand ---------------------------------------------------
 
@@ -283,3 +285,10 @@ def test_a_file_is_read_again_only_when_it_changed(tmp_path: Path, monkeypatch: 
     (tmp_path / "XSCALE.LP").write_text(XDS + "\n")
     look(Files((tmp_path,)), row)
     assert len(calls) == 2
+
+
+def test_a_log_that_begins_tables_and_ends_none_is_looked_through_once() -> None:
+    """It took a minute for each megabyte."""
+    began = time.process_time()
+    assert list(ccp4_tables("$TABLE: x\n$GRAPHS" * 50_000)) == []
+    assert time.process_time() - began < 2

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from data.techniques.mx.logs.report import Curve, curve, number
 
@@ -10,8 +11,10 @@ _LARGEST = 200_000
 
 def ccp4_tables(text: str) -> Iterator[tuple[str, list[str], list[list[str]]]]:
     """The loggraph tables of a CCP4 log: title, names of the columns, rows as long as the names."""
-    for start in re.finditer(r"\$TABLE:", text):
-        part = text[start.start() : start.start() + _LARGEST]
+    starts = [start.start() for start in re.finditer(r"\$TABLE:", text)]
+    for start, following in pairwise([*starts, len(text)]):
+        # No further than the next: else a text of these words alone would be looked through for each of them.
+        part = text[start : min(following, start + _LARGEST)]
         pieces = part.split("$$")
         if len(pieces) < 4:
             continue
