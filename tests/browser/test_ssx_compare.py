@@ -41,6 +41,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     next(made, None)
 
 
+PAINTED = """figure => {
+  const painted = root => [...root.querySelectorAll("*")].some(e => (e.shadowRoot && painted(e.shadowRoot)) ||
+    (e.tagName === "CANVAS" && e.width > 99 &&
+      e.getContext("2d").getImageData(0, 0, e.width, e.height).data.some(v => v)))
+  return painted(figure.shadowRoot ?? figure)
+}"""
+
+
 def test_runs_are_listed_chosen_and_compared(site: Site, opened: Open) -> None:
     first, _ = site.states["runs"]
     page = opened(site, RUNS)
@@ -53,6 +61,10 @@ def test_runs_are_listed_chosen_and_compared(site: Site, opened: Open) -> None:
     expect(page.get_by_role("heading", name="Comparison of 2 runs")).to_be_visible()
     expect(page.get_by_text("differs").first).to_be_visible(timeout=20_000)
     expect(page.get_by_role("heading", name="Cells")).to_be_visible()
+    figures = page.locator(".bk-Figure")
+    expect(figures).to_have_count(8)
+    for figure in figures.all():  # several that come at once are all drawn
+        page.wait_for_function(PAINTED, arg=figure.element_handle())
     page.get_by_role("link", name=str(first), exact=True).click()
     expect(page.get_by_role("group", name="Frames")).to_be_visible()
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-import panel as pn
 from panel.viewable import Viewable
 
 from data.core import visits
@@ -34,7 +33,6 @@ MOST_RUNS: Final = 6
 """Runs that are compared at once: each is counted frame by frame."""
 _SECONDS: Final = 1.5
 _AXES: Final = (("a", "Å"), ("b", "Å"), ("c", "Å"), ("α", "°"), ("β", "°"), ("γ", "°"))
-_ANGLES: Final = 3
 
 
 class CompareView:
@@ -56,7 +54,7 @@ class CompareView:
         self._indexed = OverTime("Indexed (%)", MOST_RUNS)
         self._cells_head = Blocks()
         self._cells = [Outlines(f"{name} ({unit})") for name, unit in _AXES]
-        self._rows = pn.Column(sizing_mode="stretch_width", design=None)
+        self._plotted = False
         self.parts: list[Viewable] = [self._head]
         self.spans: list[Span] = [12]
         self._reading: Reading[list[Watched]] = Reading(desk, self._begin, self._fail)
@@ -166,23 +164,24 @@ class CompareView:
         parts: list[tuple[Viewable, Span]] = [(self._head, 12)]
         if whole:
             parts += [(self._rates, 12), (self._apart, 12), (self._differences, 12)]
-        # All plots come at once and in one part: of several that come side by side none is drawn by Bokeh 3.9.
-        if whole and (self._rows in self.parts or not any(watched.loading for watched in self._runs)):
-            self._rows.objects = self._drawn()
-            parts += [(self._rows, 12)]
+            # Once all is read: a plot of the first part of a run would only jump.
+            if self._plotted or not any(watched.loading for watched in self._runs):
+                self._plotted = True
+                parts += self._plots()
+        else:
+            self._plotted = False
         shown = [part for part, _ in parts]
         if shown != self.parts:
             self.parts, self.spans = shown, [span for _, span in parts]
             self._desk.redraw()
 
-    def _drawn(self) -> list[Any]:
-        """The plots that have something to show, in rows."""
-        along = [plot.view for plot, among in ((self._hits, "judged"), (self._indexed, "tried")) if self._told(among)]
-        cells = [one.view for one in self._cells] if any(len(w.run.cells()[0]) for w in self._runs) else []
-        shown: list[list[Any]] = [along, [self._cells_head], cells[:_ANGLES], cells[_ANGLES:]]
-        rows = [pn.Row(*row, sizing_mode="stretch_width", design=None) for row in shown if row]
-        same = [row.objects for row in rows] == [row.objects for row in self._rows.objects]
-        return list(self._rows.objects) if same else rows
+    def _plots(self) -> list[tuple[Viewable, Span]]:
+        """Those that have something to show."""
+        told = [plot.view for plot, among in ((self._hits, "judged"), (self._indexed, "tried")) if self._told(among)]
+        found: list[tuple[Viewable, Span]] = [(view, 6 if len(told) > 1 else 12) for view in told]
+        if any(len(watched.run.cells()[0]) for watched in self._runs):
+            found += [(self._cells_head, 12), *((one.view, 4) for one in self._cells)]
+        return found
 
     def _told(self, among: str) -> bool:
         """Whether any run has frames that count in this column of the timeline."""
