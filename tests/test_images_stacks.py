@@ -148,8 +148,10 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
 def test_two_who_want_the_same_share_a_job_that_stops_with_the_second(images: Images, held: Event) -> None:
     jobs = Jobs(images, str)
     wanted = projection(images, "direct.h5", "max")
-    job = jobs.begin("alice", wanted)
-    assert jobs.begin("bob", wanted) is job
+    job = jobs.begin("alice", wanted, "/frame/1/1")
+    assert jobs.begin("bob", wanted, "/frame/2/1") is job
+    # Each has it by the collection that they asked for: the other's may not be theirs to see.
+    assert job.owners == {"alice": "/frame/1/1", "bob": "/frame/2/1"}
     assert jobs.find("carol", job.id) is None
     assert not jobs.stop("carol", job.id)
     assert jobs.stop("alice", job.id)

@@ -36,12 +36,13 @@ class JobHandler(PictureHandler):
     """``/stack/job/<id>``: how a job stands; DELETE gives it up."""
 
     async def get(self, name: str) -> None:
-        job = self.room.jobs.find(signed_in(self.request).session_hash, name)
+        owner = signed_in(self.request).session_hash
+        job = self.room.jobs.find(owner, name)
         if job is None:
             return self.fail(404, "Not found", "This job does not exist, or was begun by somebody else.")
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        self.finish(json.dumps(_standing(job)))
+        self.finish(json.dumps(_standing(job, job.owners.get(owner, ""))))
 
     async def delete(self, name: str) -> None:
         if not self.scripted:
@@ -83,8 +84,8 @@ def _asked(body: bytes) -> tuple[int, int, How, int] | None:
     return first, last, how, channel
 
 
-def _standing(job: Job) -> dict[str, Any]:
-    return {"done": job.done, "of": job.of, "state": job.state, "text": job.text, "src": job.src}
+def _standing(job: Job, src: str) -> dict[str, Any]:
+    return {"done": job.done, "of": job.of, "state": job.state, "text": job.text, "src": src}
 
 
 def patterns(room: Darkroom) -> list[tuple[Any, ...]]:

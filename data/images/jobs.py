@@ -32,9 +32,8 @@ class Job:
     id: str
     projection: Projection
     of: int
-    owners: set[str]
-    src: str = ""
-    """Where the result is to be had."""
+    owners: dict[str, str]
+    """Who wants it, and where each has the result: they may come by different collections that name the same files."""
     done: int = 0
     state: State = "waiting"
     problem: str = ""
@@ -80,11 +79,11 @@ class Jobs:
             self._sweep()
             for job in self._jobs.values():
                 if job.projection == projection and not job.over:
-                    job.owners.add(owner)
+                    job.owners[owner] = src
                     return job
             if sum(not job.over for job in self._jobs.values()) >= _MOST_WAITING:
                 raise TooMany
-            job = Job(secrets.token_urlsafe(12), projection, projection.last - projection.first + 1, {owner}, src)
+            job = Job(secrets.token_urlsafe(12), projection, projection.last - projection.first + 1, {owner: src})
             self._jobs[job.id] = job
         self._pool.submit(self._run, job)
         return job
@@ -102,12 +101,12 @@ class Jobs:
             return False
         with self._lock:
             if not job.over:
-                if job.owners == {owner}:
+                if set(job.owners) == {owner}:
                     job.halt.set()
                     if job.state == "waiting":
                         job.state = "stopped"
                 else:
-                    job.owners.discard(owner)
+                    job.owners.pop(owner, None)
         return True
 
     def close(self) -> None:
