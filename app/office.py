@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 FILTERS: Final = ("kind", "time", "login", "address", "detail")
 _MOST = 500
 _FAILURES = 10
+_PART = 900  # characters of what was written, in one row of the trail
 
 
 class BrowserOffice:
@@ -142,9 +143,13 @@ class BrowserOffice:
             raise NotPermitted()
         noted = False
 
+        # A row holds less than two texts may be: none may be written so long that what it took the place of is cut.
+        parts = [detail[at : at + _PART] for at in range(0, len(detail), _PART)]
+
         def record() -> None:
             nonlocal noted
-            self._record("write", detail)
+            for number, part in enumerate(parts, 1):
+                self._record("write", part if len(parts) == 1 else f"({number} of {len(parts)}) {part}")
             noted = True
 
         # Rights as they are now: what one writes stays.

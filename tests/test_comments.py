@@ -255,6 +255,14 @@ def test_each_write_stands_in_the_audit_trail_with_both_texts(shared: Services) 
     assert len(trail(shared)) == 1
 
 
+def test_a_long_comment_does_not_cut_the_one_that_it_replaces_out_of_the_trail(shared: Services) -> None:
+    office = office_of(shared, "alice")
+    office.comment(1001, "good Crystal", Comment("x" * 1024, False))
+    details = [detail for _, _, detail in reversed(trail(shared))]
+    assert details[0].startswith("(1 of 2) comment of collection 1001: “xxx")
+    assert details[1].endswith("x” in place of “good Crystal”")
+
+
 def test_rights_are_those_of_the_moment(shared: Services) -> None:
     office = office_of(shared, "alice")
     assert office.may_comment()
