@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -204,6 +205,7 @@ def test_a_file_that_is_taken_slowly_ends_when_rights_change(site: Site) -> None
     handler = ExportHandler.__new__(ExportHandler)
     handler.identity = Identity("people", "alice", "alice", "Alice")
     handler._services = SimpleNamespace(access=SimpleNamespace(scope=lambda identity: scopes[0]))  # type: ignore[assignment]
+    handler._asked = time.monotonic()
     reader, pieces = Reader(site.services.source, scopes[0]), iter([b"1", b"2", b"3"])
     assert handler._next(reader, pieces) == b"1"
     scopes[0] = replace(scopes[0], holdings=(Holding("a group that gives nothing"),))
