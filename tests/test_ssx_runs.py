@@ -290,3 +290,13 @@ def test_a_stalled_run_is_told_once_and_again_only_after_the_hold_off(
 )
 def test_rules_that_a_stranger_sends_stay_within_bounds(text: str, stalled: float | None) -> None:
     assert rules_of(text).stalled == stalled
+
+
+def test_the_images_so_far_are_offered_as_one_and_of_a_long_run_the_newest() -> None:
+    assert numbers.together(1, None) == numbers.together(1, 1) == []
+    (most, image, look), (total, *_) = numbers.together(1, 120)
+    assert (most, total, image) == ("Maximum of all 120 images", "Sum of all 120 images", 1)
+    assert dict(look) == {"how": "max", "over": "120"}
+    (most, image, look), _ = numbers.together(1, 1_000_000)
+    assert (image, dict(look)["over"]) == (990_001, "10000")
+    assert most.startswith("Maximum of the newest 10")

@@ -69,6 +69,8 @@ def test_numbers_follow_the_run_without_a_reload(site: Site, run: SsxRun, opened
     # No stream is written here: nobody tells of lattices, and no rate is invented.
     expect(page.get_by_role("group", name="Indexed, last 10 s")).to_contain_text("not told by any source")
     expect(page.get_by_role("heading", name="Laser")).to_be_visible()
+    whole = page.get_by_role("link", name=re.compile("^Maximum of all"))
+    assert re.search(rf"collection={run.collection_id}&image=1&.*over=\d+", whole.get_attribute("href") or "")
     chip = page.get_by_role("img", name="Hits of each well, 160 by 160 wells")
     expect(chip).to_be_visible()
 

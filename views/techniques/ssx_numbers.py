@@ -14,8 +14,11 @@ from data.techniques.ssx.intervals import Difference, Rate
 from data.techniques.ssx.merging import Need, Target, needs, time_left
 from data.techniques.ssx.run import QUEUES, Now, Rates, Run
 from data.techniques.ssx.timeline import COLUMNS
+from views.parts.text import number
 
 SHOWN_BINS: Final = 240
+MOST_TOGETHER: Final = 10_000
+"""Images that are offered as one; a site may allow fewer (`frames.most`), and then the viewer says so."""
 _LEAST_SECONDS: Final = 2.0
 _HISTOGRAM_BINS: Final = 40
 _AXES: Final = ("a", "b", "c", "alpha", "beta", "gamma")
@@ -105,6 +108,17 @@ def line_since(run: Run, version: int, width: float) -> dict[str, Any] | None:
         "bins": {str(number): _bin(sums[number]) for number in changed},
         "dispersion": [round(value, 3) for value in run.dispersions()],
     }
+
+
+def together(first: int, last: int | None) -> list[tuple[str, int, tuple[tuple[str, str], ...]]]:
+    """(words, first image, look of the viewer of frames) of a run's images put together: maximum and sum."""
+    if last is None or last <= first:
+        return []
+    begin = max(first, last - MOST_TOGETHER + 1)
+    count = last - begin + 1
+    of = f"{'all' if begin == first else 'the newest'} {number(count, 0)} images"
+    ways = (("Maximum", "max"), ("Sum", "sum"))
+    return [(f"{word} of {of}", begin, (("how", how), ("over", str(count)))) for word, how in ways]
 
 
 def slow(watched: Watched) -> dict[str, Any]:

@@ -167,7 +167,7 @@ class RunView:
         self._line_version = version
         if time.monotonic() - self._slow_at > _SLOW_SECONDS or self._kept.get("head", {}).get("loading"):
             self._slow_at = time.monotonic()
-            changed["slow"] = numbers.slow(watched)
+            changed["slow"] = self._slow(watched)
             self._look_at_clusters(watched)
         fresh = [self._entry(alert) for alert in self._watchdog.look(watched, now)]
         if fresh:
@@ -175,6 +175,15 @@ class RunView:
             changed["alerts"] = self._alerts
         self._kept = {"head": changed["head"]}
         self._board.tick(changed)
+
+    def _slow(self, watched: Watched) -> dict[str, Any]:
+        return {**numbers.slow(watched), "together": self._together(watched)}
+
+    def _together(self, watched: Watched) -> list[tuple[str, str]]:
+        """(words, link) of the images so far put together, where the viewer of frames shows them."""
+        number_ = watched.about.collection_id
+        found = numbers.together(watched.about.first_image, watched.run.last)
+        return [(words, self._desk.link(places.image(number_, image, look))) for words, image, look in found]
 
     def _look_at_clusters(self, watched: Watched) -> None:
         """They take a second to work out: in a thread, once for all who look."""
@@ -227,7 +236,7 @@ class RunView:
             ),
             "head": numbers.head(watched, time.time(), self._target),
             "line": self._line(watched),
-            "slow": numbers.slow(watched),
+            "slow": self._slow(watched),
             "clusters": numbers.clusters(self._clusters, self._cluster_trouble or None),
             "alerts": self._alerts,
             **self._rules(),

@@ -53,6 +53,7 @@ export function render(given) {
   const types = h("div.r-types")
   const groups = h("div.r-groups")
   const queues = h("div.r-queues")
+  const together = h("div.r-line")
   const sources = h("ul.r-sources")
   const targetForm = form(["Resolution|Å", "CC½|", "Completeness|%", "Multiplicity|"], () => tell({type: "target", text: numbers(targetForm, WANTED)}))
   const needs = h("ul.r-needs")
@@ -76,7 +77,7 @@ export function render(given) {
     h("div.r-main", {}, h("div.r-side", {}, h("section.card.r-time", {}, plot.element),
       h("div.r-pair", {}, h("section.card.r-target", {}, h("h2", {}, "Target"), targetForm, needs), laser)), chip.element),
     h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Cells"), cellHead, clear, h("span.gap"), types), histograms, groups),
-    h("section.card", {}, h("h2", {}, "Frames"), queues),
+    h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Frames"), h("span.gap"), together), queues),
     h("div.r-foot", {}, h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Alerts"), h("span.gap"), allSeen), alerts, mutes, h("details.r-rules", {}, h("summary", {}, "Set the alerts"), rulesForm, kept, ask)),
       h("section.card", {}, h("h2", {}, "Sources"), sources))))
 
@@ -208,6 +209,7 @@ export function render(given) {
       const list = it.queues[key] ?? []
       return h("div", {}, h("div.label", {}, label), h("div.r-strip", {}, list.length ? list.slice(0, 6).map(frame) : h("span.none", {}, "none yet")))
     }))
+    together.replaceChildren(...(it.together ?? []).map(([words, to]) => link("a", to, {title: "Put together in the viewer of frames, with progress and Stop"}, words)))
     sources.replaceChildren(...it.sources.map(([name, count, trouble]) => h("li", {}, name, h("span.quiet", {}, ` · ${number(count, 0)} frames`), trouble ? h("span.badge.tone-warn", {}, trouble) : "")))
     const said = it.stated
     if (said?.by && (said.hit != null || said.indexed != null)) {
