@@ -110,6 +110,7 @@ system:
 	command -v nginx >/dev/null || wanted="$$wanted nginx-light"; \
 	command -v haproxy >/dev/null || wanted="$$wanted haproxy"; \
 	command -v slapd >/dev/null || wanted="$$wanted slapd"; \
+	command -v redis-server >/dev/null || wanted="$$wanted redis-server"; \
 	if [ -n "$$wanted$$lighter" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  export DEBIAN_FRONTEND=noninteractive; apt-get update -qq </dev/null || true; \
 	  if [ -n "$$lighter" ] && apt-cache show $$lighter >/dev/null 2>&1; then wanted="$$wanted $$lighter"; fi; \

@@ -74,6 +74,9 @@ def parser() -> argparse.ArgumentParser:
     ssx.add_argument("--hits", type=float, default=0.25, metavar="SHARE", help="share of frames with a pattern")
     ssx.add_argument("--chip", action="store_true", help="a fixed target instead of a jet")
     ssx.add_argument("--om", metavar="ADDRESS", help="also broadcast as OM does, such as tcp://127.0.0.1:12321")
+    ssx.add_argument(
+        "--redis", metavar="ADDRESS", help="also add to a Redis stream, such as redis://127.0.0.1:6379/0/ssx-{id}"
+    )
     ssx.add_argument("--laser", action="store_true", help="every other frame with laser")
     ssx.add_argument("--seed", type=int, default=0, help="what makes a run repeatable")
 

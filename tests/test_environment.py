@@ -22,7 +22,7 @@ DISTRIBUTIONS = {
 }
 CONDA_EXTRAS = ("mysql", "mysqlclient", "ldap", "fast", "mx", "export", "radial", "stacks", "live")
 # What conda-forge calls otherwise.
-CONDA_NAMES = {"python-isal": "isal"}
+CONDA_NAMES = {"python-isal": "isal", "redis-py": "redis"}
 # The window of the desktop brings a browser engine: only those who ask for it install it. Mol* is not on conda-forge.
 PIP_EXTRAS = ("desktop", "model")
 

@@ -5,18 +5,21 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import fabio
 import numpy as np
 import pytest
 from ispyb import DATABASES, Facility, shared
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 
+from data.demo import render
 from data.demo.serial import Plan, SsxRun, Story
 from data.demo.site import Site, writable
 from data.errors import NotFound
-from data.images.files import Files
+from data.images.files import Files, frame_file
 from data.live.runs import Runs, Watched
 from data.reader import Reader
-from data.schema import EventType, Proposal, Table, Visit
+from data.schema import Collection, EventType, Proposal, Table, Visit
 from data.scope import Scope
 from data.source import Source
 from data.techniques.ssx.about import about
@@ -127,6 +130,23 @@ def watch(source: Source, folder: Path, number: int) -> Watched:
     while found.turn():
         pass
     return found
+
+
+def test_an_image_of_a_run_is_drawn_when_it_is_asked_for_and_shows_what_the_story_says(
+    tmp_path: Path, engine: Engine
+) -> None:
+    run = taken(engine, tmp_path, Plan(frames=400, rate=100, seed=3, multiple=0.5), Clock(), 1)
+    (plan,) = tmp_path.rglob(render.PLAN)
+    with Session(engine) as session:
+        template = session.scalars(select(Collection.template)).one()
+    counts = {}
+    for lattices in (0, 2):
+        at = int(np.flatnonzero((run.story.lattices == lattices) & (run.story.hit == (lattices > 0)))[0])
+        file = plan.parent / frame_file("", template, at + 1)
+        assert render.make_missing(file)
+        counts[lattices] = int((fabio.open(file).data > 30).sum())
+    assert counts[2] > 50 + 5 * counts[0]
+    assert not render.make_missing(plan.parent / frame_file("", template, 401))
 
 
 def test_rates_cells_laser_and_wells_are_those_of_the_story(tmp_path: Path, engine: Engine, source: Source) -> None:

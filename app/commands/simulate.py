@@ -48,7 +48,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             wanted = Plan(frames=args.frames, rate=args.rate, hit_rate=args.hits, chip=args.chip, laser=args.laser,
                           seed=args.seed)  # fmt: skip
             publish = _broadcast(args.om) if getattr(args, "om", "") else None
-            SsxRun(engine, target.visit_id, wanted, directory=place, stored=stored, publish=publish).run(_say)
+            tell = _added(args.redis) if getattr(args, "redis", "") else None
+            SsxRun(engine, target.visit_id, wanted, directory=place, stored=stored, publish=publish, tell=tell).run(
+                _say
+            )
             return 0
         for number in range(args.count):
             place, stored = places(folder, mapping, target)
@@ -95,6 +98,27 @@ def _broadcast(address: str) -> Callable[[dict[str, Any]], None]:
         socket.send_pyobj(message)
 
     return publish
+
+
+def _added(address: str) -> Callable[[int, dict[str, str]], None]:
+    """Add each entry to the Redis stream of this address, with the collection's number for ``{id}``."""
+    server, _, key = address.rpartition("/")
+    try:
+        import redis
+    except ImportError:
+        raise NoVisit("--redis needs redis (the extra “live” brings it).") from None
+    try:
+        client: Any = redis.Redis.from_url(server, socket_connect_timeout=5)
+        client.ping()
+    except (redis.RedisError, ValueError, OSError):
+        raise NoVisit(
+            "--redis: nothing answers there as Redis does. It is written redis://host:port/0/key-{id}."
+        ) from None
+
+    def tell(number: int, entry: dict[str, str]) -> None:
+        client.xadd(key.replace("{id}", str(number)), entry)
+
+    return tell
 
 
 def _say(words: str) -> None:

@@ -24,9 +24,9 @@ class Recipe:
     (None: near the middle), `flux` photons/s, `resolution_limit_A` where reflections fade out.
     `images_to_write` are written at once by `render`, the rest when `ensure` is asked, in files
     of `images_per_file` (EIGER). `still`: no rotation, a new crystal in each image or none
-    (always so for ssx-eiger), a crystal in a share `hit_rate` of them; `image_number` for a
-    thumbnail; `angle_deg` and `crystal_um` for a snapshot; `defocus_um`, `astigmatism_um`,
-    `voltage_kV`, `pixel_size_A` for EM.
+    (always so for ssx-eiger), a crystal in a share `hit_rate` of them, or `lattices` in each (a
+    digit an image); `image_number` for a thumbnail; `angle_deg` and `crystal_um` for a snapshot;
+    `defocus_um`, `astigmatism_um`, `voltage_kV`, `pixel_size_A` for EM.
     """
 
     kind: Kind
@@ -52,6 +52,7 @@ class Recipe:
     resolution_limit_A: float = 1.8  # noqa: N815
     still: bool = False
     hit_rate: float = 0.3
+    lattices: str = ""
     image_number: int = 1
     angle_deg: float = 0.0
     crystal_um: float = 80.0

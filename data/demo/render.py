@@ -124,9 +124,10 @@ def spots(recipe: Recipe, image_number: int) -> list[Spots]:
         start = recipe.start_deg + (image_number - 1) * recipe.increment_deg
         return [diffraction.rotation_spots(crystal, setting, start, recipe.increment_deg)]
     draw = np.random.default_rng([recipe.seed, image_number, 3])
-    if draw.random() >= recipe.hit_rate:
-        return []
-    lattices = 1 + int(draw.random() < 0.12)
+    if recipe.lattices:
+        lattices = int(recipe.lattices[image_number - 1])
+    else:
+        lattices = 1 + int(draw.random() < 0.12) if draw.random() < recipe.hit_rate else 0
     found = []
     for lattice in range(lattices):
         some = diffraction.still_spots(crystal, setting, (recipe.seed, image_number, lattice))

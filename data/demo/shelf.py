@@ -64,14 +64,14 @@ class Shelf:
         frames = _FRAMES.fullmatch(path.name)
         key = f"{os.path.dirname(relative)}/{frames['stem']}" if frames else relative
         found = self._look_up(key)
+        self._made += 1
+        if self._made % _LOOK_EVERY == 0:
+            self.prune()
         if found is None:
             # Files of a run that was added later are planned in their own folder.
             return path.parent.is_dir() and render.make_missing(path)
         what, damage = found
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._made += 1
-        if self._made % _LOOK_EVERY == 0:
-            self.prune()
         if damage is not None and path.name.endswith(("_master.h5", ".cbf")):
             return _spoil(path, damage)
         return _frames(path, frames["stem"], what) if frames else _picture(path, what)

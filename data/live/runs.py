@@ -25,6 +25,7 @@ from data.techniques.ssx.choice import Choice
 from data.techniques.ssx.clusters import Clustering
 from data.techniques.ssx.om import OmSocket
 from data.techniques.ssx.pattern import Chip, addresses, chip_of, pumped, shots_per_position
+from data.techniques.ssx.redis_stream import RedisStream
 from data.techniques.ssx.run import Run
 from data.techniques.ssx.sources import ImageRows, RunSource, SourceTrouble, Stills, Stream
 from data.techniques.ssx.stream import StreamFile
@@ -107,7 +108,7 @@ class Watched:
     def close(self) -> None:
         """Listen to no source any longer."""
         for source in self._sources:
-            if isinstance(source, OmSocket):
+            if isinstance(source, OmSocket | RedisStream):
                 source.close()
 
     def turn(self, now: float | None = None) -> bool:
@@ -290,6 +291,8 @@ class Runs:
         if chosen.om and what.end is None:
             began = None if what.start is None else what.start.timestamp()
             sources.append(OmSocket(chosen.om, began, what.first_image))
+        if chosen.redis:
+            sources.append(RedisStream(chosen.redis.replace("{id}", str(what.collection_id))))
         late = self._stream_of if chosen.stream else None
         return Watched(reader, what, sources, late, Attached(reader, files, *key) if chosen.attached else None)
 
