@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from ispyb import facility, writer
 from servers import realdata as real
 
 from data import schema as s
+from data.demo.serial import Plan, SsxRun
+from data.demo.site import writable
 from data.images.files import Files
-from data.live.runs import Watched
+from data.live.runs import Runs, Watched
 from data.techniques.ssx.about import about
+from data.techniques.ssx.choice import choice_of
 from data.techniques.ssx.packing import Packed, Unpackable
 from data.techniques.ssx.sources import Stills
 from data.techniques.ssx.stills import NotStills, cell_of, lattices, reflections
@@ -174,3 +178,25 @@ def test_real_lists_have_the_lattices_that_their_text_has() -> None:
     assert np.allclose(integrated.cells[:, :3], 96.4, atol=0.1)
     assert 4000 < integrated.reflections.sum() <= 5203
     assert np.all((integrated.resolution > 1.5) & (integrated.resolution < 1.7))
+
+
+def test_the_lists_of_a_simulated_run_hold_the_lattices_of_its_story(tmp_path: Path) -> None:
+    made = writable(f"sqlite:///{tmp_path / 'tiny.db'}")
+    own, now = facility("sqlite", f"sqlite:///{tmp_path / 'tiny.db'}"), [datetime.now()]
+    run = SsxRun(made, 31, Plan(frames=7_000, rate=1_000, seed=4), clock=lambda: now[0], directory=tmp_path, dials=True)
+    run.step()
+    for seconds in (6, 7):
+        now[0] += timedelta(seconds=seconds)
+        run.step()
+    assert run.finished
+    runs = Runs(own.source, Files((tmp_path,)), choices={"I24": choice_of(["dials"])})
+    runs.close()
+    watched = runs.watch(own.reader("admin"), run.collection_id, lambda: None)
+    while watched.turn():
+        pass
+    whole = watched.run.now(0).whole
+    assert whole.indexed is not None
+    assert whole.indexed.hits == int((run.story.lattices > 0).sum())
+    assert watched.troubles == {}
+    own.source.close()
+    made.dispose()

@@ -20,6 +20,8 @@ from sqlalchemy import Engine
 from data.demo import render
 from data.demo.recipe import Recipe
 from data.demo.site import Site
+from data.demo.stills import Lattice, write_stills
+from data.images.files import frame_file
 from data.schema import (
     Collection,
     Event,
@@ -34,6 +36,7 @@ from data.schema import (
 from data.techniques.ssx.attached import CELLS, STATS
 
 _CELL: Final = (79.1, 79.1, 38.2, 90.0, 90.0, 90.0)
+_HALL: Final = " P 4nw 2abw"  # P 43 21 2
 _WAVELENGTH, _DISTANCE = 1.033, 100.0  # Å, mm
 _XRAYS, _LASER = 1, 3
 _AT_ONCE: Final = 5_000
@@ -104,9 +107,12 @@ class SsxRun:
         stored: str | None = None,
         publish: Callable[[dict[str, Any]], None] | None = None,
         tell: Callable[[int, dict[str, str]], None] | None = None,
+        dials: bool = False,
     ) -> None:
         self.plan, self.story = plan, Story(plan)
         self._publish, self._tell = publish, tell
+        self._dials, self._listed = dials, 0
+        self._program: int | None = None
         self.collection_id = 0
         self.done = 0
         self._visit_id, self._clock = visit_id, clock
@@ -117,6 +123,7 @@ class SsxRun:
         self._ended = False
         self._stream: Path | None = None
         self._stated_at = 0
+        self._place = ""
 
     @property
     def finished(self) -> bool:
@@ -217,6 +224,32 @@ class SsxRun:
         site.insert(Integration, collection_id=self.collection_id, program_id=program)
         for name in (STATS, CELLS):
             site.insert(ProgramAttachment, program_id=program, kind="Result", name=name, directory=directory)
+        if self._dials:
+            self._program = site.insert(
+                Program, name="dials.stills_process", collection_hint=self.collection_id, start=now
+            )
+            site.insert(Integration, collection_id=self.collection_id, program_id=self._program)
+        self._place = directory
+
+    def _list(self) -> None:
+        """What DIALS has indexed since the list before, as a list of its own."""
+        if self._stream is None or self._program is None or self.done == self._listed:
+            return
+        story, prefix = self.story, self._stream.stem
+        file = self._stream.with_name(f"indexed_{self._listed // _STATED_FRAMES:04d}.expt")
+        found = [
+            Lattice(
+                frame_file("", self._file(prefix), frame + 1), tuple(map(float, story.cells[place])),
+                float(story.resolution[frame]),
+            )
+            for frame in range(self._listed, self.done)
+            for place in range(story.first_cell[frame], story.first_cell[frame + 1])
+        ]  # fmt: skip
+        write_stills(file, found, _HALL)
+        self._site.insert(
+            ProgramAttachment, program_id=self._program, kind="Result", name=file.name, directory=self._place
+        )
+        self._listed = self.done
 
     def _state(self) -> None:
         """Write the counts and the cells so far, each file whole in one step."""
@@ -262,6 +295,7 @@ class SsxRun:
         if end - self._stated_at >= _STATED_FRAMES or end == self.plan.frames:
             self._stated_at = end
             self._state()
+            self._list()
 
     def _entry(self, first: int, end: int) -> dict[str, str]:
         """The frames as one entry of a Redis stream."""
