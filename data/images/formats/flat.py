@@ -112,7 +112,8 @@ class _Fabio(Frames):
     def _array(self, image: Any) -> NDArray[Any]:
         # As the header of this frame has it: fabio fills up what a file lacks, whatever that takes.
         stated = getattr(image, "shape", None) or (1, 1)
-        checked_shape(prod(stated[:-1]), stated[-1], self._name)
+        if 0 not in stated:  # of a file that is cut short the data say so
+            checked_shape(prod(stated[:-1]), stated[-1], self._name)
         data = image.data
         if data is None:
             raise Unreadable(f"“{self._name}” is cut short: the image in it is not complete.")
