@@ -33,7 +33,7 @@ from visitor import Tab, Visitor
 
 _MANY = 50
 _SETTLE = 1.5
-_QUICK_SECONDS = 7
+_QUICK_SECONDS = 5
 
 
 class Client:
