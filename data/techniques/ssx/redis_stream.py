@@ -90,7 +90,7 @@ class RedisStream:
     def read(self) -> Batch:
         """The entries since the last call, at most 5,000."""
         self.more = False
-        client, errors = self._open()
+        client, errors, not_a_stream = self._open()
         try:
             found = client.xrange(self._key, min=b"(" + self._last, count=_ENTRIES)
             if not found and self._last != _BEFORE_ALL:
@@ -99,6 +99,8 @@ class RedisStream:
                     # It was emptied and begun anew.
                     self._last = _BEFORE_ALL
                     found = client.xrange(self._key, count=_ENTRIES)
+        except not_a_stream:
+            raise SourceTrouble(f"{self.name}: what is there is no stream that may be read.") from None
         except errors:
             self.close()
             raise SourceTrouble(f"{self.name} does not answer.") from None
@@ -127,7 +129,7 @@ class RedisStream:
             **columns,
         )
 
-    def _open(self) -> tuple[Any, Any]:
+    def _open(self) -> tuple[Any, Any, Any]:
         try:
             import redis
         except ImportError:
@@ -140,7 +142,7 @@ class RedisStream:
             self._client = redis.Redis.from_url(
                 self._server, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, retry=None
             )
-        return self._client, (redis.RedisError, OSError)
+        return self._client, (redis.RedisError, OSError), redis.ResponseError
 
     def close(self) -> None:
         """Read no longer."""
