@@ -25,7 +25,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 MODEL = $(PIP) install --editable '.[model]' || echo "Mol* could not be installed: models are listed and not drawn."
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
-.PHONY: help demo serve check test lint types tests setup system bench docs format
+.PHONY: help demo serve check test lint types tests setup packages others system bench docs format
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -5
@@ -85,10 +85,16 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.test
 	@$(PIP) install --editable '.[bench]'
 	@touch $@
 
-# Without the models their tests are skipped, so a registry that cannot be reached stops nothing.
-setup: system $(VENV)/.test
+# What comes from Python's registry and what comes from elsewhere are fetched side by side.
+setup: $(VENV)/.made
+	@$(MAKE) --no-print-directory -j 2 packages others
+
+packages: $(VENV)/.test
 	@$(MAKE) --no-print-directory $(VENV)/.desktop \
 	  || echo "The desktop's window could not be installed; its test is skipped."
+
+# Without the models their tests are skipped, so a registry that cannot be reached stops nothing.
+others: system $(VENV)/.made
 	@for models in diamond esrf; do \
 	  $(MAKE) --no-print-directory $(MODELS)/.$$models \
 	  || echo "The $$models models could not be installed; the tests that need them are skipped."; done

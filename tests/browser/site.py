@@ -6,7 +6,6 @@ and administers. Proposal mx415 has the visits 3 (running now:
 typed in hx9 is hostile. Proposal em7 is not Alice's.
 """
 
-import os
 import re
 import socket
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from browser.served import ROOT, SERVE, Served, environment
 from browser.site_scans import add_scans
 from fabio.cbfimage import CbfImage
 from PIL import Image
@@ -30,7 +30,6 @@ from auth.store import Store
 from data import schema as s
 from data.demo.rows import Rows, settle_down
 
-ROOT = Path(__file__).parents[2]
 PASSWORD = "a password of the tests"
 PEOPLE = ("alice", "nobody", "admin")
 HOSTILE = (
@@ -66,7 +65,9 @@ class Site:
     shown: URL | None = None
     """Where the server is told that the database is, if not at ``url``."""
     port: int = 0
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Served | None = None
+    apart: bool = False
+    """Served by a process that is nobody's fork, where a test looks at the process itself."""
     server: str = ""
     """More lines of the settings' section [server]; PORT stands for the port."""
     more: str = ""
@@ -117,14 +118,17 @@ class Site:
             f'[files]\nroots = ["{self.folder / "files"}"]\n[live]\npoll_seconds = 0.3\n[log]\nlevel = "{self.level}"\n'
             + self.more.replace("FOLDER", str(self.folder))
         )
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("serve_site.py")), str(settings)],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-            )
+        if self.apart:
+            with (self.folder / "log").open("ab") as log:
+                self.process = subprocess.Popen(
+                    [sys.executable, str(SERVE), str(settings)],
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=ROOT,
+                    env=environment(),
+                )
+        else:
+            self.process = Served(settings, self.folder / "log")
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log
