@@ -6,7 +6,7 @@ from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browser.conftest import signed_in
+from browser.conftest import CALM, signed_in
 from browser.look import deep, text_of
 from playwright.sync_api import Browser, Error, Page
 from security.hostile import HOSTILE, SECRET, Hostile, mapped_tables, numbers, rows, values
@@ -86,7 +86,11 @@ def test_no_text_of_the_database_becomes_anything_but_text(
 ) -> None:
     state = signed_in(chrome, hostile, person)
     with chrome.new_context(
-        base_url=hostile.address, storage_state=state, bypass_csp=not policy, viewport={"width": 1400, "height": 1000}
+        base_url=hostile.address,
+        storage_state=state,
+        bypass_csp=not policy,
+        viewport={"width": 1400, "height": 1000},
+        **CALM,
     ) as context:
         context.set_default_timeout(20_000)
         page = context.new_page()
@@ -201,7 +205,7 @@ def wrong(page: Page) -> list[str]:
 @pytest.mark.browser
 def test_alice_reads_no_foreign_text_on_any_page(hostile: Hostile, chrome: Browser) -> None:
     state = signed_in(chrome, hostile, "alice")
-    with chrome.new_context(base_url=hostile.address, storage_state=state) as context:
+    with chrome.new_context(base_url=hostile.address, storage_state=state, **CALM) as context:
         page = context.new_page()
         for link in ("", "?page=proposals", "?proposal=hx1", "?proposal=hx77", "?visit=hx77-1", "?collection=77"):
             page.goto(link or "/")
