@@ -1,7 +1,10 @@
 """Geometry held against pyFAI, against the reflections of known cells, and against what ISPyB stores."""
 
+import subprocess
+import sys
 from itertools import product
 from math import sin
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from data.images.geometry import Geometry
 from data.images.placement import Convention, place
 from data.images.plane import Plane, ice, rings
 
+ROOT = Path(__file__).parents[1]
 WIDTH, HEIGHT = 500, 600
 SWINGS = [(0.0, "fast"), (25.0, "fast"), (-18.0, "slow"), (60.0, "slow")]
 
@@ -29,8 +33,19 @@ PLANES = [*(swung(*swing) for swing in SWINGS), TURNED, MIRRORED]
 
 
 def pyfai(plane: Plane) -> Any:
-    azimuthal = pytest.importorskip("pyFAI.integrator.azimuthal", reason="the extra radial is not installed")
-    return azimuthal.AzimuthalIntegrator(**curves.poni_of(plane))
+    pytest.importorskip("pyFAI", reason="the extra radial is not installed")
+    return curves.load_library().AzimuthalIntegrator(**curves.poni_of(plane))
+
+
+def test_the_library_of_radial_averages_brings_no_windows_with_it() -> None:
+    code = (
+        "import sys\nfrom data.images import curves\ncurves.load_library()\n"
+        "print(*sorted(name for name in sys.modules if name.startswith(('PySide', 'PyQt', 'shiboken'))))"
+    )
+    pytest.importorskip("pyFAI", reason="the extra radial is not installed")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
 
 
 @pytest.mark.parametrize("plane", PLANES)

@@ -59,9 +59,17 @@ def library_ready() -> bool:
     return "pyFAI.integrator.azimuthal" in sys.modules
 
 
+def load_library() -> Any:
+    """pyFAI's module of integrators. Raises ImportError where it is not installed."""
+    # Where a Qt is installed it would be loaded too, for windows that nobody opens here; PySide makes every later
+    # import statement of the process slower.
+    sys.modules.setdefault("silx.gui.qt", None)  # type: ignore[arg-type]
+    return import_module("pyFAI.integrator.azimuthal")
+
+
 def _pyfai() -> Callable[[Frame, Plane, int], Radial] | None:
     try:
-        integrator: Any = import_module("pyFAI.integrator.azimuthal").AzimuthalIntegrator
+        integrator = load_library().AzimuthalIntegrator
     except ImportError:
         return None
 

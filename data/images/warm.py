@@ -21,7 +21,7 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
-from data.images import loops
+from data.images import curves, loops
 
 _SECONDS = 300
 
@@ -43,7 +43,7 @@ def _release() -> None:
     if prepare():
         loops.release()
     with suppress(ImportError):
-        import_module("pyFAI.integrator.azimuthal")
+        curves.load_library()
 
 
 def prepare() -> bool:
