@@ -33,6 +33,7 @@ from visitor import Tab, Visitor
 
 _MANY = 50
 _SETTLE = 1.5
+_CALM = 0.02  # seconds of CPU in half a second
 _QUICK_SECONDS = 5
 
 
@@ -51,6 +52,13 @@ class Client:
             await self.visitor.sign_in(LOGIN, PASSWORD)
         for _ in range(4):
             await self.close([await self.open()])
+        # What a server loads in threads after its start is no browser's.
+        for _ in range(60):
+            before = self.server.cpu()
+            await asyncio.sleep(0.5)
+            if self.server.cpu() - before < _CALM:
+                return
+        raise RuntimeError("the server does not come to rest")
 
     async def open(self) -> Tab:
         """A page with its content."""
