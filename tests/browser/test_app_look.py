@@ -106,7 +106,7 @@ def test_every_page_fits_can_be_read_and_has_names(site: Site, opened: Open) -> 
         assert page.evaluate("document.documentElement.dataset.theme") == "light"
         faults += [(link, fault) for look in (_NAMELESS, _ROLES, _CONTRAST, _WIDE) for fault in deep(page, look)]
         page.emulate_media(color_scheme="dark")
-        page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
         faults += [(link, "dark", fault) for fault in deep(page, _CONTRAST)]
         page.set_viewport_size({"width": 800, "height": 900})
         page.wait_for_timeout(100)

@@ -153,7 +153,7 @@ def test_a_page_leaves_the_screen_when_its_login_session_ends_elsewhere(
     page = context.new_page()
     _sign_in(page, site, "/guarded?visit=mx415-3")
     page.locator("#who").wait_for()
-    page.wait_for_function("window.Bokeh?.documents?.length > 0")
+    page.wait_for_function("() => window.Bokeh?.documents?.length > 0")
     other = context.new_page()
     other.goto(_url(site, "/logout"))
     other.get_by_role("button", name="Sign out", exact=True).click()

@@ -135,7 +135,7 @@ def test_a_client_that_begins_to_speak_and_stops_holds_up_nobody(secure: Site, c
 
 
 def test_a_port_that_is_taken_is_told_in_a_line(tmp_path: Path) -> None:
-    made = Site(tmp_path / "site")
+    made = Site(tmp_path / "site", apart=True)
     made.folder.mkdir()
     made.write()
     with socket.socket() as taken:
