@@ -9,6 +9,7 @@ pytest.importorskip("gemmi", reason="cells are reduced with gemmi")
 pytest.importorskip("scipy", reason="clusters are found with SciPy")
 
 from data.techniques.mx.cells import reduced
+from data.techniques.mx.ncdist import g6, ncdist
 from data.techniques.ssx.batch import Batch
 from data.techniques.ssx.clusters import Clustering, clusters, lengths
 from data.techniques.ssx.run import Run
@@ -33,10 +34,11 @@ def test_two_forms_and_some_nonsense_are_told_apart_with_their_counts_and_median
     assert [cluster.types for cluster in found.clusters] == [(("tP", 600),), (("hP", 300),)]
     assert (found.labels[:600] == 0).all()
     assert (found.labels[900:] == -1).all()
-    near, far = (cluster.apart for cluster in found.clusters)
-    assert near == far
-    assert near is not None
-    assert near > 5
+    one, other = found.clusters
+    assert one.apart == other.apart
+    assert one.apart == pytest.approx(ncdist(g6(one.cell), g6(other.cell)))
+    assert one.share is not None
+    assert one.share > 5
 
 
 def test_axes_in_another_order_and_an_obtuse_setting_are_the_same_lattice() -> None:

@@ -159,7 +159,7 @@ def _difference(difference: Difference | None) -> list[float] | None:
 
 def clusters(found: Clusters, trouble: str | None = None) -> dict[str, Any]:
     """The clusters of a run's cells, the largest first: cells compared, those in none, and of each cluster its cells,
-    the median of a … γ (Å, degrees), lattice types, and how far the next cluster is, percent.
+    the median of a … γ (Å, degrees), lattice types, and how far the next cluster is: NCDist, Å², and percent.
     """
     return {
         "of": len(found.labels),
@@ -171,7 +171,8 @@ def clusters(found: Clusters, trouble: str | None = None) -> dict[str, Any]:
                 "count": one.count,
                 "median": [round(value, 3) for value in one.median],
                 "types": " ".join(name for name, _ in one.types[:3] if name),
-                "apart": None if one.apart is None else round(one.apart, 2),
+                "apart": one.apart,
+                "share": one.share,
             }
             for one in found.clusters
         ],

@@ -4,19 +4,21 @@ Each cell is made primitive and Niggli-reduced, and described by seven lengths: 
 each of its faces and its shortest body diagonal, which tell the lattice (DC7; Bernstein, Andrews & Xerri, Acta Cryst.
 A79, 369, 2023). Sorted, they do not jump where reduction does. Two cells are as far apart as the largest relative
 difference of these lengths. Clusters: DBSCAN (Ester et al., 1996) with that distance. Of each cluster the medoid, and
-between medoids the least distance in G6 over all nearly reduced settings (`data.techniques.mx.cells`), in percent.
+between medoids NCDist (`data.techniques.mx.ncdist`).
 """
 
 import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.techniques.mx.cells import NotInstalled, distances, reduced
+from data.techniques.mx.cells import NotInstalled, reduced
+from data.techniques.mx.ncdist import g6, ncdist
 from data.techniques.ssx.run import Run
 
 WITHIN: Final = 1.0
@@ -36,8 +38,9 @@ Floats = NDArray[np.float64]
 class Cluster:
     """Lattices of one cell. ``count`` of those compared; ``median`` of a … γ as indexed; ``cell``: the reduced medoid.
 
-    ``types``: how many of each lattice type, the commonest first. ``apart``: least distance of the medoid to that of
-    another cluster, percent in G6; None where there is no other.
+    ``types``: how many of each lattice type, the commonest first. ``apart``: least NCDist of the medoid to that of
+    another cluster, Å²; ``share``: the same, percent of the cell (1 % is about 1 % in its edges). None where there is
+    no other.
     """
 
     count: int
@@ -45,6 +48,7 @@ class Cluster:
     cell: tuple[float, ...]
     types: tuple[tuple[str, int], ...]
     apart: float | None
+    share: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def clusters(cells: NDArray[np.float32], types: Sequence[str], within: float = W
                 tuple(float(value) for value in np.median(compared[members], axis=0)),
                 medoids[number],
                 tuple(Counter(types[int(chosen[k])] for k in members).most_common()),
-                apart[number],
+                *apart[number],
             )
             for number, members in enumerate(largest)
         ),
@@ -112,12 +116,17 @@ def clusters(cells: NDArray[np.float32], types: Sequence[str], within: float = W
     )
 
 
-def _apart(medoids: Sequence[tuple[float, ...]]) -> list[float | None]:
+def _apart(medoids: Sequence[tuple[float, ...]]) -> list[tuple[float | None, float | None]]:
+    """(least NCDist to another in Å², percent of the cell) of each."""
     if len(medoids) < 2:
-        return [None] * len(medoids)
-    found = distances(medoids)
-    np.fill_diagonal(found, np.inf)
-    return [float(value) for value in found.min(axis=1)]
+        return [(None, None)] * len(medoids)
+    points = [g6(cell) for cell in medoids]
+    found = np.full((len(points), len(points)), np.inf)
+    for one, other in combinations(range(len(points)), 2):
+        found[one, other] = found[other, one] = ncdist(points[one], points[other])
+    # Edges count as squares: half the relative difference in G6 is that of the edges.
+    return [(float(row.min()), float(50 * row.min() / np.linalg.norm(point)))
+            for row, point in zip(found, points, strict=True)]  # fmt: skip
 
 
 def _dbscan(points: Floats, within: float, random: np.random.Generator) -> NDArray[np.int64]:

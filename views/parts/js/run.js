@@ -244,12 +244,12 @@ export function render(given) {
     const row = (one, n) => {
       const choose = h("button.plain", {type: "button", "aria-pressed": String(cluster === n), onclick: () => { brushed = null; tell(cluster === n ? {type: "cluster"} : {type: "cluster", number: n}) }}, `Cluster ${n + 1}`)
       return h(`tr${cluster === n ? ".r-chosen" : ""}`, {}, h("th", {scope: "row"}, choose), h("td", {}, number(one.count, 0)), h("td", {}, `${percent(one.count / it.of)} %`), one.median.map((v, k) => h("td", {}, number(v, k < 3 ? 2 : 1))),
-        h("td", {}, one.types || "–"), h("td", {}, one.apart == null ? "–" : `${number(one.apart, 1)} %`))
+        h("td", {}, one.types || "–"), h("td", {}, one.apart == null ? "–" : `${number(one.apart, 0)} Å² (${number(one.share, 1)} %)`))
     }
     const heads = [["", ""], ["Lattices", `Of ${number(it.of, 0)} that were compared`], ["Share", ""], ["a", "Median, Å, as indexed"], ["b", "Median, Å, as indexed"], ["c", "Median, Å, as indexed"], ["α", "Median, °"], ["β", "Median, °"], ["γ", "Median, °"], ["Lattice", "The commonest types"],
-      ["Next", "Least G6 distance of its medoid to that of another cluster, relative to the cell"]]
+      ["Next (NCDist)", "How far the next cluster is: the least distance between medoids in G6 along paths through the boundaries of Niggli reduction, Å²; in brackets relative to the cell, 1 % is about 1 % in its edges"]]
     groups.replaceChildren(h("div.r-scroll", {}, h("table", {}, h("thead", {}, h("tr", {}, heads.map(([label, title]) => h("th", {scope: "col", title: title || null}, label)))), h("tbody", {}, it.rows.map(row)))),
-      h("p.quiet", {}, `${number(it.loose, 0)} of ${number(it.of, 0)} lattices are in none of these. Cells are reduced (Niggli); DBSCAN on the seven shortest lengths (edges and diagonals) within ${number(it.within, 1)} %. Choose a cluster to see its cells alone.`))
+      h("p.quiet", {}, `${number(it.loose, 0)} of ${number(it.of, 0)} lattices are in none of these. Cells are reduced (Niggli); DBSCAN on the seven shortest lengths (edges and diagonals) within ${number(it.within, 1)} %; NCDist between medoids (Andrews & Bernstein 2014). Choose a cluster to see its cells alone.`))
   }
   function said() {
     const list = now.alerts ?? []
