@@ -39,6 +39,9 @@ class Convention:
         return cls(unit, "swapped" in words, "slow" if "slow" in words else "fast")
 
 
+_LOOSE = "The file does not state where the panels of the detector stand, so there is no resolution scale."
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One way to read a stored beam centre: its place in pixels, the d of the largest whole ring that follows."""
@@ -82,9 +85,14 @@ def place(
     """
     height, width = shape
     convention = convention or Convention()
-    if meta.plane is not None and convention.unit is None:
-        return _placed(meta.plane, "the file's own vectors", width, height, _positive(row.get("resolution")))
     wavelength = meta.wavelength or _positive(row.get("wavelength"))
+    if meta.panels == "loose":
+        return Placement(None, Check("unknown", _LOOSE, ""))
+    if meta.plane is not None and wavelength is not None and (convention.unit is None or meta.panels):
+        plane = replace(meta.plane, wavelength=wavelength)
+        return _placed(plane, "the file's own vectors", width, height, _positive(row.get("resolution")))
+    if meta.panels:
+        return Placement(None, Check("unknown", _missing(wavelength, meta.plane, True), ""))
     distance = meta.distance or _positive(row.get("distance"))
     pixel = _pixel(meta, row)
     if wavelength is None or distance is None or pixel is None:
@@ -194,7 +202,7 @@ def _pixel(meta: FrameMeta, row: Mapping[str, Any]) -> tuple[float, float] | Non
     return pixel_in_mm(across), pixel_in_mm(_positive(row.get("pixel_size_y")) or across)
 
 
-def _missing(wavelength: float | None, distance: float | None, pixel: object) -> str:
+def _missing(wavelength: float | None, distance: object, pixel: object) -> str:
     names = {"the wavelength": wavelength, "the detector distance": distance, "the pixel size": pixel}
     absent = [name for name, value in names.items() if value is None]
     words = absent[0] if len(absent) == 1 else f"{', '.join(absent[:-1])} and {absent[-1]}"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,9 @@ class FrameMeta:
 
     `wavelength` Å, `distance` mm, beam centre in pixels of the image, pixel sizes in m, times in s,
     angles in degrees, `saturation` in counts. `plane` is the detector in space where the file states
-    it by vectors. `notes` are sentences for a person.
+    it by vectors; its own wavelength counts only where `wavelength` is known. `panels`: the picture is
+    put together from several, at their places or (loose) in no known ones, where no geometry holds.
+    `notes` are sentences for a person.
     """
 
     wavelength: float | None = None
@@ -49,6 +51,7 @@ class FrameMeta:
     saturation: float | None = None
     detector: str | None = None
     plane: Plane | None = None
+    panels: Literal["", "placed", "loose"] = ""
     simulated: bool = False
     notes: tuple[str, ...] = ()
 
@@ -96,7 +99,7 @@ class Frames(ABC):
         return None
 
     def damage(self, index: int = 0) -> str | None:
-        """A sentence where a sum in the file says that its pixels are not those that were written. Takes a while."""
+        """A sentence where not all pixels of a frame are there, or not as they were written. Takes a while."""
         return None
 
     def chunk(self, index: int = 0, channel: int = 0) -> "Chunk | None":

@@ -6,8 +6,9 @@ is told by its storage, not by its values.
 """
 
 import re
-from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice, product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import hdf5plugin  # noqa: F401  (registers the compression filters)
 import numpy as np
 from numpy.typing import NDArray
 
-from data.images.formats import contents, nexus
+from data.images.formats import contents, nexus, panels
 from data.images.formats.chunk import Chunk, Rejected, place_of
 from data.images.formats.frame import (
+    MOST_PIXELS,
     Frame,
     FrameMeta,
     Frames,
@@ -28,11 +30,10 @@ from data.images.formats.frame import (
     checked_index,
     checked_shape,
 )
-from data.images.formats.links import DEEPEST, Opened, inside
+from data.images.formats.links import DEEPEST, Opened, datasets, inside
 from data.images.formats.virtual import Piece, pieces
 
 _MOST_LINKS = 20_000
-_MOST_LOOKED_AT = 5000  # names, in search of images
 _MOST_PIECES = 100_000  # in which one frame is stored
 _LEAST_READ = 1_000_000  # pixels
 _MOST_READ = 32  # times its own pixels, that a frame may be put together from
@@ -68,15 +69,29 @@ class _Hdf5(Frames):
         sample = whole if whole is not None else self._sample()
         if sample.dtype.kind not in "iuf":
             raise Unreadable(f"The images in “{self._name}” are not plain numbers.")
-        self._fits = sample.shape
-        self.shape = checked_shape(sample.shape[-2], sample.shape[-1], self._name)
-        self.channels = sample.shape[1] if sample.ndim == 4 else 1
+        self._stored_shape = checked_shape(sample.shape[-2], sample.shape[-1], self._name)
+        self._meta = nexus.read(files)
+        self._panels = sample.shape[1] if sample.ndim == 4 else 0
+        self._layout = panels.layout(files, sample, self._meta.wavelength, nexus.millimetres)
+        self.channels = max(1, self._panels)
+        self.shape = self._stored_shape
+        if self._layout is not None:
+            self.channels, self.shape = 1, checked_shape(*self._layout.shape, self._name)
+            self._meta = replace(
+                self._meta,
+                plane=self._layout.plane,
+                panels="placed" if self._layout.placed else "loose",
+                notes=(self._layout.words,),
+            )
+        else:
+            self._panels = 0
         if whole is not None:
             self.count = 1 if whole.ndim == 2 else int(whole.shape[0])
         self._known: dict[tuple[str, str], list[Piece]] = {}
         self._looked = False
         self._pixel_mask: Rejected | None = None
-        self._meta = nexus.read(files)
+        self._held: dict[tuple[Any, ...], NDArray[Any]] = {}
+        self._lost = ""
 
     def read(self, index: int = 0, channel: int = 0) -> Frame:
         checked_index(index, self.count, self._name)
@@ -91,10 +106,23 @@ class _Hdf5(Frames):
             raise Unreadable(f"Frame {index + 1} of “{self._name}” is damaged.") from problem
         if absent is not None:
             mask = mask | absent
+        if self._layout is not None:
+            array, mask = self._layout.picture(array, 0), self._layout.picture(mask, True)
         return Frame(array, mask, nexus.at(self._meta, index))
+
+    def damage(self, index: int = 0) -> str | None:
+        if self._layout is None:
+            return None
+        try:
+            self.read(index)
+        except Unreadable:  # said by whoever asks for the picture
+            return None
+        return self._lost or None
 
     def chunk(self, index: int = 0, channel: int = 0) -> Chunk | None:
         checked_index(index, self.count, self._name)
+        if self._layout is not None:
+            return None
         dataset, where = self._stored(index, channel)
         for _ in range(DEEPEST):
             if not dataset.is_virtual:
@@ -122,7 +150,8 @@ class _Hdf5(Frames):
         checked_index(index, self.count, self._name)
         try:
             dataset, where = self._stored(index, 0)
-            return contents.peaks(self._files, dataset.file, where[0] if where else 0, index)
+            listed = contents.peaks(self._files, dataset.file, where[0] if where else 0, index)
+            return listed if listed is None or self._layout is None else self._layout.spots(listed)
         except Unreadable:
             raise
         except Exception as problem:
@@ -143,7 +172,7 @@ class _Hdf5(Frames):
         if (default := self._default(file)) is not None:
             return default
         best = None
-        for dataset in _datasets(file):
+        for dataset in datasets(file):
             if _is_images(dataset) and (best is None or dataset.size > best.size):
                 best = dataset
         return best
@@ -216,7 +245,16 @@ class _Hdf5(Frames):
 
     def _decoded(self, index: int, channel: int) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         self._left = _MOST_READ * max(_LEAST_READ, self.shape[0] * self.shape[1])
-        return self._taken(*self._stored(index, channel), index)
+        if not self._panels:
+            return self._taken(*self._stored(index, channel), index)
+        try:
+            gathered = panels.gathered(
+                lambda number: self._taken(*self._stored(index, number), index), self._panels, self._stored_shape
+            )
+        finally:
+            self._held.clear()
+        self._lost = gathered.lost
+        return gathered.sheet, gathered.absent
 
     def _stored(self, index: int, channel: int) -> tuple[Any, tuple[int, ...]]:
         """The dataset that holds a frame, and its place in it."""
@@ -224,7 +262,7 @@ class _Hdf5(Frames):
         if dataset is None:
             part, at = divmod(index, self._per_part)
             dataset = self._files.walk(self._files.first, self._parts[part])
-            if not _is_images(dataset) or dataset.shape[-2:] != self.shape:
+            if not _is_images(dataset) or dataset.shape[-2:] != self._stored_shape:
                 raise Unreadable(f"The data file with frame {index + 1} holds other images.")
             if at >= dataset.shape[0]:
                 raise Unreadable(f"Frame {index + 1} of “{self._name}” has not been written.")
@@ -250,7 +288,13 @@ class _Hdf5(Frames):
         if self._left < 0:
             raise Unreadable(f"“{self._name}” has frames that are put together from too much.")
         absent = self._absent(dataset, where, index)
-        return np.asarray(dataset[where]), absent
+        if not self._panels or dataset.ndim != 4 or prod(dataset.shape[1:]) > MOST_PIXELS:
+            return np.asarray(dataset[where]), absent
+        # Panels often lie in one chunk: it is unpacked once for all of them.
+        key = (dataset.file.filename, dataset.name, where[0])
+        if key not in self._held:
+            self._held[key] = np.asarray(dataset[where[0]])
+        return self._held[key][where[1]], absent
 
     def _absent(self, dataset: Any, where: tuple[int, ...], index: int) -> NDArray[np.bool_] | None:
         """True where no data was stored for a frame; None when all of it was."""
@@ -334,7 +378,7 @@ class _Hdf5(Frames):
 
     def _rejected(self) -> Rejected | None:
         if not self._looked:
-            mask = nexus.pixel_mask(self._files, self.shape)
+            mask = nexus.pixel_mask(self._files, self._stored_shape, self._panels)
             self._pixel_mask = Rejected(mask) if mask.any() else None
             self._looked = True
         return self._pixel_mask
@@ -356,22 +400,6 @@ def _is_images(thing: Any) -> bool:
     if not isinstance(thing, h5py.Dataset) or thing.ndim not in (2, 3, 4):
         return False
     return thing.dtype.kind in "iuf" and min(thing.shape[-2:]) >= 16 and thing.shape[0] > 0
-
-
-def _datasets(group: Any, left: Iterator[int] | None = None, depth: int = 0) -> Iterator[Any]:
-    """Datasets of one file, by hard links only, to a bounded depth and number: groups may hold each other."""
-    left = iter(range(_MOST_LOOKED_AT)) if left is None else left
-    for name, _ in zip(islice(group, 2000), left, strict=False):
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            continue
-        try:
-            thing = group[name]
-        except (KeyError, OSError):
-            continue
-        if isinstance(thing, h5py.Dataset):
-            yield thing
-        elif isinstance(thing, h5py.Group) and depth < 6:
-            yield from _datasets(thing, left, depth + 1)
 
 
 def _word(group: Any, name: str) -> str:

@@ -1,6 +1,7 @@
 """HDF5 files that name other files, followed under our own rules."""
 
 import os
+from collections.abc import Iterator
 from itertools import islice
 from math import prod
 from pathlib import Path
@@ -11,6 +12,7 @@ import h5py
 from data.images.formats.frame import Source, Unreadable
 
 DEEPEST = 4
+_MOST_LOOKED_AT = 5000  # names, in search of images
 _MOST_CHUNK = 1_200_000_000  # bytes of one piece, unpacked
 
 
@@ -106,3 +108,19 @@ class Opened:
             except OSError as problem:
                 raise Unreadable(f"“{path.name}” is damaged or cut short.") from problem
         return self._files[real]
+
+
+def datasets(group: Any, left: Iterator[int] | None = None, depth: int = 0) -> Iterator[Any]:
+    """Datasets of one file, by hard links only, to a bounded depth and number: groups may hold each other."""
+    left = iter(range(_MOST_LOOKED_AT)) if left is None else left
+    for name, _ in zip(islice(group, 2000), left, strict=False):
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            continue
+        try:
+            thing = group[name]
+        except (KeyError, OSError):
+            continue
+        if isinstance(thing, h5py.Dataset):
+            yield thing
+        elif isinstance(thing, h5py.Group) and depth < 6:
+            yield from datasets(thing, left, depth + 1)

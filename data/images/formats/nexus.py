@@ -49,7 +49,7 @@ def read(files: Opened) -> FrameMeta:
     plane: Plane | None = None
     notes: tuple[str, ...] = ()
     try:
-        plane = vectors.plane(files, angstroms, _millimetres)
+        plane = vectors.plane(files, angstroms, millimetres)
     except vectors.NotFlat:
         notes = (vectors.NotFlat.words,)
     said = " ".join(_text(files, path) for path in ("/entry/title", _DETECTOR + "description"))
@@ -89,9 +89,9 @@ def stated_frames(files: Opened) -> int | None:
     return int(images * max(1, triggers or 1))
 
 
-def pixel_mask(files: Opened, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def pixel_mask(files: Opened, shape: tuple[int, int], panels: int = 0) -> NDArray[np.bool_]:
     """True where `pixel_mask` rejects (any of bits 0-15); all false where there is none of that
-    shape.
+    shape. Of a detector of so many `panels` the masks of all, one below another.
 
     Bits: 0 gap, 1 dead, 2 under-, 3 over-responding, 4 noisy, 6 cluster, 8 user; 31 (virtual)
     stays.
@@ -100,14 +100,14 @@ def pixel_mask(files: Opened, shape: tuple[int, int]) -> NDArray[np.bool_]:
         dataset = _dataset(files, path)
         if dataset is None or dataset.dtype.kind not in "iu" or dataset.shape[-2:] != shape:
             continue
-        if dataset.ndim > 3:
+        if dataset.ndim > 3 or (panels and (dataset.ndim != 3 or dataset.shape[0] != panels)):
             continue
         try:
-            bits = np.asarray(dataset[(0,) * (dataset.ndim - 2)])
+            bits = np.asarray(dataset[()] if panels else dataset[(0,) * (dataset.ndim - 2)])
         except OSError:
             continue
-        return np.asarray((bits.astype(np.int64) & 0xFFFF) != 0)
-    return np.zeros(shape, np.bool_)
+        return np.asarray((bits.reshape(-1, shape[1]).astype(np.int64) & 0xFFFF) != 0)
+    return np.zeros((max(1, panels) * shape[0], shape[1]), np.bool_)
 
 
 def _rotation(files: Opened) -> tuple[str | None, float | None, float | None]:
@@ -135,7 +135,7 @@ def _centre(files: Opened, letter: str, pixel: float | None) -> float | None:
     return value
 
 
-def _millimetres(value: float, unit: str) -> float | None:
+def millimetres(value: float, unit: str) -> float | None:
     """A length in mm; NXmx's lengths without a unit are metres."""
     factor = _METRES.get(unit or "m") or _METRES.get(unit.rstrip("s"))
     return None if factor is None else value * factor * 1e3

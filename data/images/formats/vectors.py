@@ -6,6 +6,8 @@ carries it, up to ".". The first pixel's outer corner is where the chain of ``fa
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
 from math import radians
 from typing import Any
 
@@ -18,9 +20,11 @@ from data.images.formats.links import Opened, inside
 from data.images.plane import Plane
 
 Floats = NDArray[np.float64]
-_DETECTOR = "/entry/instrument/detector"
+Length = Callable[[float, str], float | None]
+"""Turns a number and its unit into mm; None for an unknown unit."""
+_INSTRUMENT = "/entry/instrument"
 _LONGEST_CHAIN = 32
-_MOST_MODULES = 200
+_MOST_MODULES = 600
 _FLAT = 0.5  # pixels that a module may stand off the plane of the first
 _DEGREES = ("deg", "degree", "degrees", "°", "")
 
@@ -35,40 +39,92 @@ class _Unusable(Exception):
     """The vectors are absent, or make no detector."""
 
 
-def plane(files: Opened, wavelength: float | None, length: Callable[[float, str], float | None]) -> Plane | None:
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module: ``corner`` of its own first pixel in mm, ``fast`` and ``slow`` in mm per pixel.
+
+    ``begin`` and ``size`` say which block of a frame it is, slowest axis first; None where the file does not say.
+    """
+
+    corner: Floats
+    fast: Floats
+    slow: Floats
+    begin: tuple[int, ...] | None
+    size: tuple[int, ...] | None
+
+    @property
+    def first(self) -> Floats:
+        """Where the frame's own first pixel would be."""
+        down, across = (self.begin or (0, 0))[-2:]
+        return np.asarray(self.corner - across * self.fast - down * self.slow)
+
+
+def plane(files: Opened, wavelength: float | None, length: Length) -> Plane | None:
     """The detector in space; None where the file states no whole set of vectors for one flat detector.
 
-    Raises NotFlat. ``wavelength`` in Å; ``length`` turns a number and its unit into mm, None for an unknown unit.
+    Raises NotFlat. ``wavelength`` in Å; where the file states none the plane has 1 Å.
     """
-    if wavelength is None:
-        return None
     try:
-        modules = [_module(files, path, length) for path in _modules(files)]
-        if not modules:
+        found = modules(files, length)
+        if not found:
             return None
-        (origin, fast, slow), *others = modules
+        origin, fast, slow = found[0].first, found[0].fast, found[0].slow
         basis = np.column_stack((fast, slow, np.cross(fast, slow)))
-        for corner, *_ in others:
-            off = np.linalg.solve(basis, corner - origin)[2] * np.linalg.norm(np.cross(fast, slow))
+        for other in found[1:]:
+            off = np.linalg.solve(basis, other.first - origin)[2] * np.linalg.norm(np.cross(fast, slow))
             if abs(off) > _FLAT:
                 raise NotFlat
         if not origin[:2].any():
             return None  # what is written when nobody told the detector where the beam is
-        return Plane(_three(origin), _three(fast), _three(slow), wavelength)
-    except (_Unusable, Unreadable, KeyError, OSError, TypeError, ValueError, np.linalg.LinAlgError):
+        return Plane(three(origin), three(fast), three(slow), wavelength or 1.0)
+    except (ValueError, np.linalg.LinAlgError):
         return None
 
 
-def _modules(files: Opened) -> list[str]:
-    group = files.walk(files.first, _DETECTOR)
+def modules(files: Opened, length: Length) -> list[Module]:
+    """The modules of the detector, none where the vectors of one of them are absent or make no sense."""
+    try:
+        return [_module(files, path, length) for path in _modules(files)]
+    except (_Unusable, Unreadable, KeyError, OSError, TypeError, ValueError):
+        return []
+
+
+def detector(files: Opened) -> str:
+    """The path of the detector's group: that of the usual name, else the first that NeXus marks as one."""
+    usual = f"{_INSTRUMENT}/detector"
+    if isinstance(files.walk(files.first, usual), h5py.Group):
+        return usual
+    return next(iter(_marked(files, _INSTRUMENT, "NXdetector")), usual)
+
+
+def _marked(files: Opened, path: str, kind: str) -> list[str]:
+    """The groups in one that are of a NeXus class, by name."""
+    group = files.walk(files.first, path)
     if not isinstance(group, h5py.Group):
         return []
-    found = [f"{_DETECTOR}/{name}" for name in sorted(group)[:_MOST_MODULES] if name.startswith("module")]
+    found = []
+    for name in sorted(islice(group, _MOST_MODULES)):
+        try:
+            inner = files.walk(files.first, f"{path}/{name}")
+        except Unreadable:  # a link to a file that is absent: what is beside it counts
+            continue
+        if isinstance(inner, h5py.Group) and _word(inner, "NX_class") == kind:
+            found.append(f"{path}/{name}")
+    return found
+
+
+def _modules(files: Opened) -> list[str]:
+    path = detector(files)
+    if marked := _marked(files, path, "NXdetector_module"):
+        return marked
+    group = files.walk(files.first, path)
+    if not isinstance(group, h5py.Group):
+        return []
+    found = [f"{path}/{name}" for name in sorted(islice(group, _MOST_MODULES)) if name.startswith("module")]
     return [path for path in found if isinstance(files.walk(files.first, path), h5py.Group)]
 
 
-def _module(files: Opened, path: str, length: Callable[[float, str], float | None]) -> tuple[Floats, Floats, Floats]:
-    """(corner of the image's first pixel, fast, slow) as this module has them; mm, mm per pixel."""
+def _module(files: Opened, path: str, length: Length) -> Module:
     fast, slow = (_axis(files, f"{path}/{name}_pixel_direction") for name in ("fast", "slow"))
     turn, move = _carried(files, _next(fast, path), length)
     steps = []
@@ -78,14 +134,22 @@ def _module(files: Opened, path: str, length: Callable[[float, str], float | Non
             raise _Unusable
         steps.append(turn @ (_vector(axis) * size))
     corner = turn @ _offset(fast, length) + move
-    begin = files.walk(files.first, f"{path}/data_origin")
-    if isinstance(begin, h5py.Dataset) and 2 <= begin.size <= _MOST_MODULES and inside(begin):
-        down, across = (float(value) for value in np.asarray(begin[()]).ravel()[-2:])
-        corner = corner - across * steps[0] - down * steps[1]
-    return corner, steps[0], steps[1]
+    block = [_whole(files, f"{path}/data_{name}") for name in ("origin", "size")]
+    return Module(corner, steps[0], steps[1], *block)
 
 
-def _carried(files: Opened, path: str, length: Callable[[float, str], float | None]) -> tuple[Floats, Floats]:
+def _whole(files: Opened, path: str) -> tuple[int, ...] | None:
+    """Two or three whole numbers, or None."""
+    found = files.walk(files.first, path)
+    if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "iuf" or not inside(found):
+        return None
+    if not 2 <= found.size <= 4:
+        return None
+    values = np.asarray(found[()], float).ravel()[-3:]
+    return tuple(int(value) for value in values) if (np.abs(values) < 1e6).all() else None
+
+
+def _carried(files: Opened, path: str, length: Length) -> tuple[Floats, Floats]:
     """(rotation, translation in mm) of the chain that begins at an axis."""
     turn, move = np.eye(3), np.zeros(3)
     for _ in range(_LONGEST_CHAIN):
@@ -143,7 +207,7 @@ def _vector(axis: Any) -> Floats:
     return np.asarray(vector / size)
 
 
-def _offset(axis: Any, length: Callable[[float, str], float | None]) -> Floats:
+def _offset(axis: Any, length: Length) -> Floats:
     if "offset" not in axis.attrs:
         return np.zeros(3)
     offset = np.asarray(axis.attrs["offset"], float)
@@ -165,7 +229,8 @@ def _turned(axis: Floats, angle: float) -> Floats:
     return np.asarray(np.eye(3) + np.sin(angle) * across + (1 - np.cos(angle)) * across @ across)
 
 
-def _three(values: Floats) -> tuple[float, float, float]:
+def three(values: Floats) -> tuple[float, float, float]:
+    """A vector as numbers."""
     x, y, z = (float(value) for value in values)
     return x, y, z
 
