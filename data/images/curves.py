@@ -1,5 +1,6 @@
 """What can be read off one frame: radial average, histogram, line and box profiles. Masked pixels count nowhere."""
 
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ def load_library() -> Any:
     # Where a Qt is installed it would be loaded too, for windows that nobody opens here; PySide makes every later
     # import statement of the process slower.
     sys.modules.setdefault("silx.gui.qt", None)  # type: ignore[arg-type]
+    # Its word that OpenCL is not there concerns nobody: it is not used.
+    logging.getLogger("silx.opencl").setLevel(logging.ERROR)
     return import_module("pyFAI.integrator.azimuthal")
 
 

@@ -16,7 +16,7 @@ export function render(given) {
     if (message.type === "open" || message.type === "all") open(message)
     else if (message.type === "lines") arrived(message)
     else if (message.type === "hit") hit(message)
-    else if (message.type === "failed") { waiting = false; said.textContent = message.words }
+    else if (message.type === "failed") { waiting = false; sought = null; presses.length = 0; said.textContent = message.words }
   })
 
   const find = h("input", {type: "search", placeholder: "Find in the file", "aria-label": "Find in the file", maxlength: "200", spellcheck: "false", autocomplete: "off",
@@ -44,7 +44,8 @@ export function render(given) {
     }
     put(el, h("div.card.f-card", {}, bar, body))
     said.textContent = ""
-    at = 0
+    at = presses.length = 0
+    sought = null
     fill(message)
     body.scrollTop = 0
   }
@@ -121,9 +122,14 @@ export function render(given) {
     const element = lines[number - first]
     if (element) body.scrollTop = element.offsetTop - body.clientHeight / 2
   }
+  let sought = null // the text whose next place is being looked for
+  const presses = [] // what was pressed meanwhile: a step each, from the hit before it
   function look(back) {
     const text = find.value.trim()
     if (!text) return
+    if (text === sought) return void presses.push(back)
+    sought = text
+    presses.length = 0
     said.textContent = "Searching …"
     tell({type: "find", text, at: text.toLowerCase() === needle ? at : back ? total + 1 : Math.max(0, top() - 1), back})
   }
@@ -139,6 +145,8 @@ export function render(given) {
       element.classList.toggle("f-at", Number(element.dataset.line) === at)
     }
     if (message.line) jump(message.line)
+    sought = null
+    if (presses.length) look(presses.shift())
   }
   open({...content, mode: content.mode ?? "none"})
 }
