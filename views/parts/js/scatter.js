@@ -129,13 +129,14 @@ export function render(given) {
     context.restore()
     histogram(f, x, f.x0, f.x1, true)
     histogram(f, y, f.y0, f.y1, false)
-    // Faint ones first, so that those which count lie on top.
+    // A few points are drawn larger than thousands. Faint ones first, so that those which count lie on top.
+    const size = ids.length > 2000 ? 4.5 : ids.length > 200 ? 6 : 8
     for (const pass of [false, true]) {
       for (let i = 0; i < ids.length; i++) {
         if (!(x[i] === x[i] && y[i] === y[i]) || chosen(i) !== pass) continue
         context.globalAlpha = pass ? 0.8 : 0.14
         context.fillStyle = colours ? HUES[colours[i]] : HUES[0]
-        context.fillRect(f.px(x[i]) - 2, f.py(y[i]) - 2, 4.5, 4.5)
+        context.fillRect(f.px(x[i]) - size / 2, f.py(y[i]) - size / 2, size, size)
       }
     }
     context.globalAlpha = 1
@@ -153,7 +154,7 @@ export function render(given) {
   }
   function ring(px, py) {
     context.beginPath()
-    context.arc(px, py, 6, 0, 7)
+    context.arc(px, py, ids.length > 200 ? 6 : 8, 0, 7)
     context.stroke()
   }
   function histogram(f, values, low, high, flat) {
