@@ -78,6 +78,9 @@ def parser() -> argparse.ArgumentParser:
         "--redis", metavar="ADDRESS", help="also add to a Redis stream, such as redis://127.0.0.1:6379/0/ssx-{id}"
     )
     ssx.add_argument("--dials", action="store_true", help="also leave lists of experiments as DIALS does")
+    ssx.add_argument(
+        "--isoform", type=float, default=0.0, metavar="SHARE", help="share of lattices of a second form, c 2 %% longer"
+    )
     ssx.add_argument("--laser", action="store_true", help="every other frame with laser")
     ssx.add_argument("--seed", type=int, default=0, help="what makes a run repeatable")
 

@@ -8,11 +8,14 @@ import pytest
 pytest.importorskip("gemmi", reason="cells are reduced with gemmi")
 pytest.importorskip("scipy", reason="clusters are found with SciPy")
 
+from data.demo.serial import Plan, Story
 from data.techniques.mx.cells import reduced
 from data.techniques.mx.ncdist import g6, ncdist
+from data.techniques.ssx.alerts import Facts, Memory, Rules, judge
 from data.techniques.ssx.batch import Batch
-from data.techniques.ssx.clusters import Clustering, clusters, lengths
+from data.techniques.ssx.clusters import Clustering, along_time, clusters, lengths, steady
 from data.techniques.ssx.run import Run
+from data.techniques.ssx.timeline import volume
 
 LYSOZYME = (79.1, 79.1, 38.2, 90.0, 90.0, 90.0)
 HEXAGONAL = (60.0, 60.0, 100.0, 90.0, 90.0, 120.0)
@@ -148,3 +151,98 @@ def test_choosing_a_cluster_filters_the_histograms_and_keeps_their_edges() -> No
     part = numbers.cells(run, ("c", 100, 200), found.cells[found.labels == 1])
     assert part is not None
     assert 30 < part["chosen"] < 70
+
+
+def test_two_forms_whose_c_differs_by_2_percent_are_two_clusters_with_their_shares() -> None:
+    story = Story(Plan(frames=30_000, isoform=0.2, seed=3))
+    assert len(story.cells) > 4_000
+    found = clusters(story.cells.astype(np.float32), ["tP"] * len(story.cells))
+    assert [cluster.types[0][0] for cluster in found.clusters] == ["tP", "tP"]
+    for cluster, form in zip(found.clusters, (False, True), strict=True):
+        mine = story.form == form
+        assert cluster.count / len(found.labels) == pytest.approx(mine.mean(), abs=0.02)
+        assert cluster.median == pytest.approx(np.median(story.cells[mine], axis=0), abs=0.03)
+    assert found.within < 1
+    # c² of the one and the other: nothing else differs.
+    one, other = found.clusters
+    assert one.apart == pytest.approx(other.median[2] ** 2 - one.median[2] ** 2, rel=0.15)
+
+
+def test_one_form_is_one_cluster_however_closely_its_cells_agree() -> None:
+    for spread in (0.02, 0.1, 0.2):
+        for count in (60, 400, 6_000):
+            random = np.random.default_rng(count)
+            cells = np.array(LYSOZYME) + random.normal(0, spread, (count, 6))
+            found = clusters(cells.astype(np.float32), ["tP"] * count)
+            assert [cluster.count > 0.9 * min(count, 5_000) for cluster in found.clusters] == [True], (spread, count)
+
+
+def mixed(share_first: float, share_last: float, grows: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(cells, times, whether of the second form) of 1,000 s: the share of a form whose c is 10 % longer changes from
+    ``share_first`` to ``share_last``, and all cells grow by ``grows`` in c.
+    """
+    random, count = np.random.default_rng(7), 4_000
+    time = np.linspace(0, 1_000, count)
+    second = random.random(count) < np.linspace(share_first, share_last, count)
+    cells = np.array(LYSOZYME) + random.normal(0, 0.08, (count, 6))
+    cells[:, 2] *= (1 + 0.1 * second) * (1 + grows * time / 1_000)
+    return cells.astype(np.float32), 1e9 + time, second
+
+
+def test_the_medians_of_each_cluster_stay_while_their_share_changes_and_follow_a_drift() -> None:
+    for grows in (0.0, 0.012):
+        cells, time, second = mixed(0.2, 0.6, grows)
+        found = clusters(cells, ["tP"] * len(cells), time)
+        assert len(found.clusters) == 2
+        made = along_time(found)
+        assert made is not None
+        begin, width, medians, counts = made
+        assert (begin, begin + width * medians.shape[1]) == pytest.approx((1e9, 1e9 + 1_000), abs=1)
+        assert counts.sum() == (found.labels >= 0).sum()
+        for number, one in enumerate(medians):
+            half = width / 2 / 1_000
+            c = LYSOZYME[2] * (1 + 0.1 * (second[found.labels == number].mean() > 0.5))
+            assert one[0, 2] == pytest.approx(c * (1 + grows * half), rel=1.5e-3)
+            assert one[-1, 2] == pytest.approx(c * (1 + grows * (1 - half)), rel=1.5e-3)
+            assert one[0, 6] == pytest.approx(np.prod(one[0, :3]), rel=1e-3)
+    assert counts[0, 0] > 3 * counts[1, 0]
+
+
+def test_cells_without_a_time_have_no_drift() -> None:
+    found = clusters(around(LYSOZYME, 100, 1), ["tP"] * 100)
+    assert found.clusters
+    assert along_time(found) is None
+
+
+def test_another_share_of_two_forms_is_no_drift_of_the_volume_but_a_drift_of_both_is() -> None:
+    cells, _, second = mixed(0.2, 0.2)
+    found = clusters(cells, ["tP"] * len(cells))
+    sizes = volume(cells)
+    half = np.concatenate([sizes[second][:150], sizes[~second][:150]])
+    made = steady(found, half)
+    assert made is not None
+    now, whole, forms = made
+    assert forms == 2
+    assert half.mean() / sizes.mean() > 1.025  # the mean of all would have told of it
+    assert now == pytest.approx(whole, rel=1e-3)
+    assert whole == pytest.approx(np.median(sizes[~second]), rel=1e-3)
+    grown = steady(found, half * 1.03)
+    assert grown is not None
+    assert grown[0] / whole == pytest.approx(1.03, rel=1e-3)
+    assert steady(found, half[:20]) is None
+    one = clusters(around(LYSOZYME, 200, 1), ["tP"] * 200)
+    assert steady(one, half) is None
+
+
+def test_no_alert_tells_of_a_drift_where_only_the_share_of_two_forms_changes() -> None:
+    for last, wanted in ((0.9, []), (0.2, ["cell"])):
+        cells, _, _ = mixed(0.2, last, 0.0 if not wanted else 0.06)
+        memory, said = Memory(), []
+        for end in range(400, len(cells) + 1, 200):
+            known = clusters(cells[:end], ["tP"] * end)
+            newest = volume(cells[end - 200 : end])
+            made = steady(known, newest) or (float(newest.mean()), float(volume(cells[:end]).mean()), 1)
+            facts = Facts(at=end, volume=made[0], whole_volume=made[1], forms=made[2])
+            alerts, memory = judge(Rules(), facts, memory)
+            said += [alert.kind for alert in alerts]
+        assert said[:1] == wanted

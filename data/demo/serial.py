@@ -55,6 +55,8 @@ class Plan:
     clump: int = 100
     failures: bool = True
     ice: bool = True
+    isoform: float = 0.0
+    """Share of the lattices that are of another form of the crystal: c longer by 2 %."""
     laser: bool = False
     laser_effect: float = -0.05
     chip: bool = False
@@ -87,6 +89,8 @@ class Story:
             self.ice[begin:end] = random.random(end - begin) < 0.5
         total = int(self.lattices.sum())
         self.cells = np.array(_CELL) + random.normal(0, 1, (total, 6)) * (0.12, 0.12, 0.08, 0.12, 0.12, 0.12)
+        self.form: NDArray[np.bool_] = random.random(total) < plan.isoform
+        self.cells[self.form, 2] *= 1.02
         self.first_cell = np.concatenate([[0], np.cumsum(self.lattices)])
 
 

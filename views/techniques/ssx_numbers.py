@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.live.runs import Stated, Watched
-from data.techniques.ssx.clusters import WITHIN, Clusters
+from data.techniques.ssx.clusters import Clusters, along_time
 from data.techniques.ssx.intervals import Difference, Rate
 from data.techniques.ssx.merging import Need, Target, needs, time_left
 from data.techniques.ssx.run import QUEUES, Now, Rates, Run
@@ -164,7 +164,7 @@ def clusters(found: Clusters, trouble: str | None = None) -> dict[str, Any]:
     return {
         "of": len(found.labels),
         "loose": int((found.labels < 0).sum()),
-        "within": WITHIN,
+        "within": round(found.within, 2),
         "trouble": trouble,
         "rows": [
             {
@@ -176,7 +176,25 @@ def clusters(found: Clusters, trouble: str | None = None) -> dict[str, Any]:
             }
             for one in found.clusters
         ],
+        "drift": _drift(found),
     }
+
+
+def _drift(found: Clusters) -> dict[str, Any] | None:
+    """Along time: of each cluster, of each bin its cells and the medians of a … γ and of the volume."""
+    made = along_time(found)
+    if made is None:
+        return None
+    begin, width, medians, counts = made
+    return {
+        "first": round(begin, 2),
+        "width": round(width, 3),
+        "clusters": [
+            [[int(n), *(round(float(v), 3) for v in row)] if np.isfinite(row[0]) else None
+             for n, row in zip(many, rows, strict=True)]
+            for many, rows in zip(counts, medians, strict=True)
+        ],
+    }  # fmt: skip
 
 
 def cells(

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from data.live.runs import Watched
 from data.techniques.ssx.alerts import Alert, Facts, Memory, Rules, judge
+from data.techniques.ssx.clusters import steady
 from data.techniques.ssx.merging import Target, needs
 
 _BOUNDS: Final = {
@@ -90,6 +91,8 @@ def facts_of(watched: Watched, now: float, target: Target) -> Facts:
     run, head = watched.run, watched.run.now(now)
     hit = head.whole.hit
     wanted = needs(target, (), run.multiplicity(target.resolution) if target.resolution else None)
+    mixed = steady(watched.clustering.held, run.newest_volumes(now))
+    volume, whole, forms = mixed or (run.recent_volume(now), run.mean_volume(), 1)
     return Facts(
         at=now,
         hits=hit.hits if hit else 0,
@@ -101,8 +104,9 @@ def facts_of(watched: Watched, now: float, target: Target) -> Facts:
         ice_frame=run.latest("iced"),
         saturation=run.recent_share("saturated", now),
         saturation_frame=run.latest("saturated"),
-        volume=run.recent_volume(now),
-        whole_volume=run.mean_volume(),
+        volume=volume,
+        whole_volume=whole,
+        forms=forms,
         cell_frame=run.latest("indexed"),
         lattices=head.lattices,
         needs={need.quantity: need.lattices for need in wanted},

@@ -56,8 +56,9 @@ class Facts:
 
     ``hits`` of ``judged`` frames so far, ``dispersion``: φ of hits; ``last``: the highest image number; ``newest``:
     when the newest frame was taken (s since 1970); ``ice`` and ``saturation``: shares of the last 10 s; mean cell
-    ``volume`` of the last minute and ``whole_volume`` of the run (Å³); ``…_frame``: the newest image that shows it;
-    ``needs``: lattices that each wanted quantity takes. ``history``: what is counted now was taken before.
+    ``volume`` of the last minute and ``whole_volume`` of the run (Å³), of one of the ``forms`` of the crystal where
+    there are several; ``…_frame``: the newest image that shows it; ``needs``: lattices that each wanted quantity takes.
+    ``history``: what is counted now was taken before.
     """
 
     at: float
@@ -72,6 +73,7 @@ class Facts:
     saturation_frame: int | None = None
     volume: float | None = None
     whole_volume: float | None = None
+    forms: int = 1
     cell_frame: int | None = None
     lattices: int = 0
     needs: Mapping[str, float] = field(default_factory=dict)
@@ -138,6 +140,7 @@ class Memory:
     judged: int = 0
     rate: Cusum = field(default_factory=Cusum)
     volume: float | None = None
+    forms: int = 0
     met: frozenset[str] = frozenset()
     said: Mapping[str, float] = field(default_factory=dict)
 
@@ -159,8 +162,9 @@ def judge(rules: Rules, facts: Facts, memory: Memory) -> tuple[list[Alert], Memo
     if block >= _BLOCK:
         rate = memory.rate.after(facts.hits - memory.hits, block, facts.dispersion)
         memory = replace(memory, hits=facts.hits, judged=facts.judged, rate=rate)
-    if memory.volume is None and facts.volume is not None:
-        memory = replace(memory, volume=facts.whole_volume or facts.volume)
+    if facts.volume is not None and (memory.volume is None or memory.forms != facts.forms):
+        # Of other forms it is another volume: that they are told apart now is no drift.
+        memory = replace(memory, volume=facts.whole_volume or facts.volume, forms=facts.forms)
     found = [
         alert
         for alert in (

@@ -20,9 +20,12 @@ from numpy.typing import NDArray
 from data.techniques.mx.cells import NotInstalled, reduced
 from data.techniques.mx.ncdist import g6, ncdist
 from data.techniques.ssx.run import Run
+from data.techniques.ssx.timeline import volume
 
 WITHIN: Final = 1.0
-"""Percent within which two cells are neighbours."""
+"""Percent within which two cells are neighbours, at most: less where the cells lie closer."""
+_CLOSEST: Final = 0.2
+_REACH: Final = 4.0
 MOST: Final = 5_000
 """Cells of a run that are compared: a random choice of more."""
 _PAIRED: Final = 2_000
@@ -30,6 +33,11 @@ _SHOWN: Final = 8
 _LEAST: Final = 20
 _GROWN: Final = 1.1
 _MEDOID_OF: Final = 300
+_LEAST_SECONDS: Final = 2.0
+_MOST_BINS: Final = 60
+_A_BIN: Final = 20  # cells that a bin of time holds on average, at least
+_LEAST_OF_MEDIAN: Final = 3
+_FORM: Final = 0.02
 
 Floats = NDArray[np.float64]
 
@@ -55,12 +63,15 @@ class Cluster:
 class Clusters:
     """``clusters``: at most eight, the largest first; ``cells`` (n, 6) that were compared, in Å and degrees.
 
-    ``labels`` (n): the cluster of each, -1 for those in none of them.
+    ``labels`` (n): the cluster of each, -1 for those in none of them; ``time`` (n) of its frame, s since 1970, NaN
+    where not known. ``within``: percent within which two cells were taken for neighbours.
     """
 
     clusters: tuple[Cluster, ...] = ()
     cells: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 6), np.float32))
     labels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    time: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    within: float = WITHIN
 
 
 def lengths(cell: Sequence[float]) -> Floats:
@@ -74,19 +85,26 @@ def lengths(cell: Sequence[float]) -> Floats:
     return found
 
 
-def clusters(cells: NDArray[np.float32], types: Sequence[str], within: float = WITHIN, seed: int = 0) -> Clusters:
-    """The clusters of cells (m, 6), of which at most 5,000 are compared. Raises NotInstalled."""
+def clusters(
+    cells: NDArray[np.float32],
+    types: Sequence[str],
+    time: NDArray[np.float64] | None = None,
+    within: float = WITHIN,
+    seed: int = 0,
+) -> Clusters:
+    """The clusters of cells (m, 6), of which at most 5,000 are compared; ``time`` (m) of each. Raises NotInstalled."""
     random = np.random.default_rng(seed)
     chosen = np.sort(random.choice(len(cells), MOST, replace=False)) if len(cells) > MOST else np.arange(len(cells))
     made = [reduced([float(value) for value in cells[n]], types[n][1:2]) for n in chosen]
     usable = [k for k, cell in enumerate(made) if cell is not None]
     labels = np.full(len(chosen), -1)
     compared = cells[chosen]
+    taken = np.full(len(chosen), np.nan) if time is None else time[chosen]
     if len(usable) < _LEAST:
-        return Clusters((), compared, labels)
+        return Clusters((), compared, labels, taken, within)
     small = [cell for cell in made if cell is not None]
     points = np.log(np.array([lengths(cell) for cell in small]))
-    labels[usable] = _dbscan(points, np.log1p(within / 100), random)
+    labels[usable], reach = _dbscan(points, np.log1p(within / 100), random)
     of = {int(label): np.flatnonzero(labels == label) for label in np.unique(labels[labels >= 0])}
     largest = sorted(of.values(), key=lambda members: (-len(members), int(members[0])))[:_SHOWN]
     labels[:] = -1
@@ -113,6 +131,8 @@ def clusters(cells: NDArray[np.float32], types: Sequence[str], within: float = W
         ),
         compared,
         labels,
+        taken,
+        100 * float(np.expm1(reach)),
     )
 
 
@@ -129,9 +149,12 @@ def _apart(medoids: Sequence[tuple[float, ...]]) -> list[tuple[float | None, flo
             for row, point in zip(found, points, strict=True)]  # fmt: skip
 
 
-def _dbscan(points: Floats, within: float, random: np.random.Generator) -> NDArray[np.int64]:
-    """Labels (n) of points (n, d), -1 for noise. Beyond 2,000 points the clusters are those of a random choice, and
-    each other point joins that of the nearest core point within reach.
+def _dbscan(points: Floats, within: float, random: np.random.Generator) -> tuple[NDArray[np.int64], float]:
+    """(labels (n) of points (n, d), -1 for noise; the distance of neighbours). Beyond 2,000 points the clusters are
+    those of a random choice, and each other point joins that of the nearest core point within reach.
+
+    Neighbours are four times as far as the median point has as many others as make a core, ``within`` at most: two
+    forms whose tails meet are not one because of a point between them.
     """
     try:
         from scipy.sparse import coo_matrix
@@ -140,19 +163,72 @@ def _dbscan(points: Floats, within: float, random: np.random.Generator) -> NDArr
     except ImportError as error:
         raise NotInstalled from error
     sample = points if len(points) <= _PAIRED else points[random.choice(len(points), _PAIRED, replace=False)]
-    pairs: Any = cKDTree(sample).query_pairs(within, p=np.inf, output_type="ndarray")
+    least = max(5, len(sample) // 200)
+    tree = cKDTree(sample)
+    spacing, _ = tree.query(sample, k=[least], p=np.inf)
+    within = float(np.clip(_REACH * np.median(spacing), min(within, np.log1p(_CLOSEST / 100)), within))
+    pairs: Any = tree.query_pairs(within, p=np.inf, output_type="ndarray")
     neighbours = 1 + np.bincount(pairs.ravel(), minlength=len(sample))
-    core = neighbours >= max(5, len(sample) // 200)
+    core = neighbours >= least
     labels = np.full(len(points), -1)
     if not core.any():
-        return labels
+        return labels, within
     joined = pairs[core[pairs].all(axis=1)]
     graph = coo_matrix((np.ones(len(joined), np.int8), (joined[:, 0], joined[:, 1])), (len(sample), len(sample)))
     _, part = connected_components(graph, directed=False)
     reach, nearest = cKDTree(sample[core]).query(points, p=np.inf, distance_upper_bound=within)
     found = np.isfinite(reach)
     labels[found] = part[core][nearest[found]]
-    return labels
+    return labels, within
+
+
+def along_time(found: Clusters) -> tuple[float, float, Floats, NDArray[np.int64]] | None:
+    """(begin in s since 1970, width in s, medians (k, n, 7) of a … γ in Å and degrees and of the volume in Å³, cells
+    (k, n) behind each) of the k clusters in at most 60 bins of time.
+
+    A median of fewer than three cells is NaN. None where no cell has a time.
+    """
+    timed = np.isfinite(found.time) & (found.labels >= 0)
+    if not timed.any():
+        return None
+    time, labels = found.time[timed], found.labels[timed]
+    values = np.column_stack([found.cells[timed].astype(float), volume(found.cells[timed])])
+    begin, span = float(time.min()), float(np.ptp(time))
+    bins = int(np.clip(min(span / _LEAST_SECONDS, len(time) / _A_BIN), 1, _MOST_BINS))
+    width = max(_LEAST_SECONDS, span / bins)
+    place = np.minimum(((time - begin) / width).astype(np.int64), bins - 1)
+    medians = np.full((len(found.clusters), bins, 7), np.nan)
+    counts = np.zeros((len(found.clusters), bins), np.int64)
+    for label, bin_ in {(int(a), int(b)) for a, b in zip(labels, place, strict=True)}:
+        here = (labels == label) & (place == bin_)
+        counts[label, bin_] = np.count_nonzero(here)
+        if counts[label, bin_] >= _LEAST_OF_MEDIAN:
+            medians[label, bin_] = np.median(values[here], axis=0)
+    return begin, width, medians, counts
+
+
+def steady(found: Clusters, newest: Floats, least: int = 50) -> tuple[float, float, int] | None:
+    """(volume now, volume of the run, forms): Å³ of the smallest form, as cells near each form are larger or smaller.
+
+    ``newest`` (k): volumes, each set against the form that is nearest in volume, so that the volume does not change
+    when only the share of the forms does. Clusters within 2 % count as one form: of these a changed share changes the
+    volume by less than 2 %. None below two forms or ``least`` cells, where the mean of all says it.
+    """
+    if len(newest) < least or len(found.clusters) < 2:
+        return None
+    forms: list[float] = []
+    for cluster in found.clusters:
+        size = float(volume(np.array([cluster.median]))[0])
+        if all(abs(size / other - 1) > _FORM for other in forms):
+            forms.append(size)
+    if len(forms) < 2:
+        return None
+    sizes = np.sort(forms)  # which is the commonest may change
+    now, whole = (
+        float(np.mean(some / sizes[np.abs(np.log(some[:, None] / sizes)).argmin(axis=1)]))
+        for some in (newest, volume(found.cells[found.labels >= 0]))
+    )
+    return float(sizes[0]) * now, float(sizes[0]) * whole, len(forms)
 
 
 class Clustering:
@@ -180,7 +256,7 @@ class Clustering:
         with self._lock:
             if self.due:
                 offered = self._run.cells_offered
-                cells, _, types = self._run.cells()
-                self._found = clusters(cells, types)
+                kept = self._run.kept_cells()
+                self._found = clusters(kept.cells, kept.kinds, kept.time)
                 self._of = max(offered, 1)
             return self._found

@@ -6,7 +6,6 @@ up to 2^27 by which a frame that a source repeats is told apart.
 """
 
 import threading
-from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,9 +16,9 @@ from data.techniques.ssx.batch import Batch
 from data.techniques.ssx.intervals import Blocks, Difference, Rate, difference, rate
 from data.techniques.ssx.marks import MOST_FRAMES, Marks
 from data.techniques.ssx.merging import CENTRED, ORDERS, per_lattice, unique_reflections
+from data.techniques.ssx.reservoir import MOST, Kept, Reservoir
 from data.techniques.ssx.timeline import COLUMNS, Recent, Timeline, sums, volume
 
-_CELLS: Final = 20_000
 _WELLS: Final = 2**20
 _INTEREST: Final = 64
 WINDOW: Final = 10.0
@@ -88,14 +87,9 @@ class Run:
         self._first: int | None = None
         self._last: int | None = None
         self._newest: float | None = None
-        self._cells = np.zeros((_CELLS, 6), np.float32)
-        self._cell_frames = np.zeros(_CELLS, np.int64)
-        self._cells_offered = 0
+        self._cells = Reservoir()
         self._stated_cells = np.zeros((0, 6), np.float32)
         self._stated_offered = 0
-        self._lattices: Counter[str] = Counter()
-        self._lattice_kinds: list[str] = []
-        self._cell_kinds = np.zeros(_CELLS, np.int16)
         self._random = np.random.default_rng(0)
         self._wells = np.zeros((min(wells, _WELLS), 6)) if wells else np.zeros((0, 6))
         self._queues: dict[str, list[tuple[float, int]]] = {name: [] for name in QUEUES}
@@ -115,7 +109,7 @@ class Run:
             self.timeline.append(fresh)
             self._recent.append(fresh)
             self._count(fresh)
-            self._keep_cells(fresh)
+            self._cells.append(fresh)
             self._map(fresh)
             self._queue(fresh, said)
             return len(fresh)
@@ -213,7 +207,7 @@ class Run:
         with self._lock:
             volume_ = _mean_volume(self._totals, 20)
             known = self._totals[COLUMNS.index("reflections_known")]
-            kind = next((name for name, _ in self._lattices.most_common()), "")
+            kind = next((name for name, _ in self._cells.types.most_common()), "")
             if volume_ is None or known < 20 or kind[:1] not in ORDERS:
                 return None
             each = float(self._totals[COLUMNS.index("reflections")] / known)
@@ -234,35 +228,42 @@ class Run:
             )
 
     def cells(self) -> tuple[NDArray[np.float32], NDArray[np.int64], list[str]]:
-        """Cells (m, 6), their frames (m) and lattice types (m); beyond 20,000 a random choice of all.
+        """Cells (m, 6), their frames (m) and lattice types (m); beyond 20,000 a random choice of all."""
+        found = self.kept_cells()
+        return found.cells, found.frame, found.kinds
 
-        Where no source tells of lattices by frame: those that were stated of the whole run, whose frame is -1.
+    def kept_cells(self) -> Kept:
+        """The cells of `cells`, with times. Where no source tells of lattices by frame: those that were stated of the
+        whole run, whose frame is -1.
         """
         with self._lock:
-            if not self._cells_offered:
-                count = len(self._stated_cells)
-                return self._stated_cells.copy(), np.full(count, -1, np.int64), [""] * count
-            held = min(self._cells_offered, _CELLS)
-            kinds = [self._lattice_kinds[k] for k in self._cell_kinds[:held]]
-            return self._cells[:held].copy(), self._cell_frames[:held].copy(), kinds
+            if self._cells.offered:
+                return self._cells.kept()
+            count = len(self._stated_cells)
+            return Kept(self._stated_cells.copy(), np.full(count, -1, np.int64), np.full(count, np.nan), [""] * count)
+
+    def newest_volumes(self, at: float) -> NDArray[np.float64]:
+        """Volumes (k), Å³, of the newest cells of the last minute, 1,024 at most."""
+        with self._lock:
+            return self._cells.newest(at - 60, at)
 
     @property
     def cells_offered(self) -> int:
         """Lattices with a cell that came, kept or not."""
-        return self._cells_offered or self._stated_offered
+        return self._cells.offered or self._stated_offered
 
     def state_cells(self, cells: NDArray[np.float32]) -> None:
         """Cells (m, 6) that somebody states of the whole run, in place of those stated before."""
         with self._lock:
             self._stated_offered = len(cells)
-            few = len(cells) <= _CELLS
-            self._stated_cells = cells if few else cells[self._random.choice(len(cells), _CELLS, replace=False)]
+            few = len(cells) <= MOST
+            self._stated_cells = cells if few else cells[self._random.choice(len(cells), MOST, replace=False)]
             self.version += 1
 
     def lattices(self) -> dict[str, int]:
         """How many lattices of each type and centring."""
         with self._lock:
-            return dict(self._lattices.most_common())
+            return dict(self._cells.types.most_common())
 
     def wells(self) -> NDArray[np.float64]:
         """(wells, 6): frames, hits, indexed, lattices, best resolution (Å, NaN: none), mean cell volume (Å³, NaN)."""
@@ -320,25 +321,6 @@ class Run:
         if len(timed):
             newest = float(timed.max())
             self._newest = newest if self._newest is None else max(self._newest, newest)
-
-    def _keep_cells(self, batch: Batch) -> None:
-        """Algorithm R (J. S. Vitter, 1985): each of all cells is kept with the same chance."""
-        count = len(batch.cells)
-        if not count:
-            return
-        for name, many in zip(*np.unique(batch.lattice, return_counts=True), strict=True):
-            self._lattices[str(name)] += int(many)
-            if str(name) not in self._lattice_kinds and len(self._lattice_kinds) < 1000:
-                self._lattice_kinds.append(str(name))
-        index = {name: k for k, name in enumerate(self._lattice_kinds)}
-        kinds = np.array([index.get(str(name), 0) for name in batch.lattice], np.int16)
-        order = self._cells_offered + np.arange(count)
-        place = np.where(order < _CELLS, order, (self._random.random(count) * (order + 1)).astype(np.int64))
-        kept = place < _CELLS
-        self._cells[place[kept]] = batch.cells[kept]
-        self._cell_frames[place[kept]] = batch.frame[batch.cell_frame[kept]]
-        self._cell_kinds[place[kept]] = kinds[kept]
-        self._cells_offered += count
 
     def _map(self, batch: Batch) -> None:
         known = (batch.address >= 0) & (batch.address < _WELLS)

@@ -1,7 +1,7 @@
 // The board of one serial run. Numbers come in small messages; plots are drawn on canvases of our own.
 const {h, talk, link, picture, framed} = await import(`./dom.js${new URL(import.meta.url).search}`)
 const {number} = await import(`./format.js${new URL(import.meta.url).search}`)
-const {rates, histogram, wilson} = await import(`./run_plots.js${new URL(import.meta.url).search}`)
+const {rates, drift, histogram, wilson, CLUSTER_COLOURS} = await import(`./run_plots.js${new URL(import.meta.url).search}`)
 const {chipMap} = await import(`./run_chip.js${new URL(import.meta.url).search}`)
 
 const QUEUES = {newest: "Newest hits", best: "Best resolution", unindexed: "Strong, not indexed", random: "Random hits"}
@@ -45,6 +45,8 @@ export function render(given) {
   const notice = h("div.r-notice", {role: "status"})
   const alerts = h("ol.r-alerts", {"aria-live": "polite"})
   const plot = rates((kind) => { shown = kind; draw() })
+  const drifting = drift((kind) => { drifted = kind; drawDrift() })
+  const driftBox = h("div.r-drift", {hidden: true}, drifting.element)
   const chip = chipMap((image) => image)
   const laser = h("section.card.r-laser")
   const histograms = h("div.r-histograms")
@@ -67,6 +69,7 @@ export function render(given) {
   const ask = h("button.plain", {type: "button", onclick: async () => { await Notification.requestPermission(); allow() }}, "Notify me in this browser")
   const allow = () => { ask.hidden = !("Notification" in window) || Notification.permission !== "default" }
   let shown = "rates"
+  let drifted = "c"
   let brushed = null
   let cluster = null
 
@@ -76,7 +79,7 @@ export function render(given) {
       tile("frames", "Frames"), tile("age", "Newest frame"), tile("left", "Lattices")),
     h("div.r-main", {}, h("div.r-side", {}, h("section.card.r-time", {}, plot.element),
       h("div.r-pair", {}, h("section.card.r-target", {}, h("h2", {}, "Target"), targetForm, needs), laser)), chip.element),
-    h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Cells"), cellHead, clear, h("span.gap"), types), histograms, groups),
+    h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Cells"), cellHead, clear, h("span.gap"), types), histograms, groups, driftBox),
     h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Frames"), h("span.gap"), together), queues),
     h("div.r-foot", {}, h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Alerts"), h("span.gap"), allSeen), alerts, mutes, h("details.r-rules", {}, h("summary", {}, "Set the alerts"), rulesForm, kept, ask)),
       h("section.card", {}, h("h2", {}, "Sources"), sources))))
@@ -144,6 +147,7 @@ export function render(given) {
     draw()
   }
   const draw = framed(() => plot.draw(now.line, now.head, shown))
+  const drawDrift = framed(() => { if (now.clusters?.drift) drifting.draw(now.clusters.drift, now.head, drifted) })
 
   function rate(key, of) {
     const {value, detail: small} = tiles[key]
@@ -239,10 +243,12 @@ export function render(given) {
   }
   function grouped() {
     const it = now.clusters
+    driftBox.hidden = !it?.drift
+    drawDrift()
     const words = !it ? "" : it.trouble ? `No clusters: ${it.trouble}` : !it.of ? "" : !it.rows.length ? "No cluster: too few cells are alike." : ""
     if (words || !it?.rows.length) return void groups.replaceChildren(words ? h("p.quiet", {}, words) : "")
     const row = (one, n) => {
-      const choose = h("button.plain", {type: "button", "aria-pressed": String(cluster === n), onclick: () => { brushed = null; tell(cluster === n ? {type: "cluster"} : {type: "cluster", number: n}) }}, `Cluster ${n + 1}`)
+      const choose = h("button.plain", {type: "button", "aria-pressed": String(cluster === n), onclick: () => { brushed = null; tell(cluster === n ? {type: "cluster"} : {type: "cluster", number: n}) }}, h("i.r-swatch", {style: {background: CLUSTER_COLOURS[n]}}), `Cluster ${n + 1}`)
       return h(`tr${cluster === n ? ".r-chosen" : ""}`, {}, h("th", {scope: "row"}, choose), h("td", {}, number(one.count, 0)), h("td", {}, `${percent(one.count / it.of)} %`), one.median.map((v, k) => h("td", {}, number(v, k < 3 ? 2 : 1))),
         h("td", {}, one.types || "–"), h("td", {}, one.apart == null ? "–" : `${number(one.apart, 0)} Å² (${number(one.share, 1)} %)`))
     }
@@ -278,8 +284,9 @@ export function render(given) {
     if (plain && document.title.startsWith("⚠")) document.title = plain
   }
   addEventListener("pointerdown", calm)
-  const watcher = new ResizeObserver(() => draw())
+  const watcher = new ResizeObserver(() => { draw(); drawDrift() })
   watcher.observe(plot.element)
+  watcher.observe(drifting.element)
   gone(() => {
     clearInterval(ageing)
     removeEventListener("pointerdown", calm)

@@ -9,11 +9,14 @@ const KINDS = {
   spots: {label: "Spots", unit: "a frame", means: [["Spots", SPOTS, SPOTS_KNOWN, "#4f8ff7"]]},
   resolution: {label: "Resolution", unit: "Å", flipped: true, means: [["Resolution", RES, RES_KNOWN, "#e2953c"]]},
   ice: {label: "Ice", unit: "%", lines: [["Frames with ice", ICED, JUDGED, 0, "#5fb4d9"]]},
-  volume: {label: "Cell volume", unit: "Å³", means: [["Mean volume", VOLUME, CELLS, "#c1667a"]]},
-  edges: {label: "Cell edges", unit: "% off the run's mean", signed: true, drifts: [["a", A, "#4f8ff7"], ["b", B, "#2fa66a"], ["c", C, "#e2953c"]]},
-  angles: {label: "Cell angles", unit: "° off the run's mean", signed: true, off: true, drifts: [["α", ALPHA, "#4f8ff7"], ["β", BETA, "#2fa66a"], ["γ", GAMMA, "#e2953c"]]},
+  volume: {label: "Cell volume", unit: "Å³", free: true, of: "lattices", hint: "All lattices together", means: [["Mean volume", VOLUME, CELLS, "#c1667a"]]},
+  edges: {label: "Cell edges", unit: "% off the run's mean", signed: true, of: "lattices", hint: "All lattices together; of each cluster under Cells", drifts: [["a", A, "#4f8ff7"], ["b", B, "#2fa66a"], ["c", C, "#e2953c"]]},
+  angles: {label: "Cell angles", unit: "° off the run's mean", signed: true, off: true, of: "lattices", hint: "All lattices together; of each cluster under Cells", drifts: [["α", ALPHA, "#4f8ff7"], ["β", BETA, "#2fa66a"], ["γ", GAMMA, "#e2953c"]]},
   frames: {label: "Frames/s", unit: "1/s", counts: [["Frames", FRAMES, "#8a93a1"]]},
 }
+const PER_CLUSTER = Object.fromEntries([["a", "Å"], ["b", "Å"], ["c", "Å"], ["α", "°"], ["β", "°"], ["γ", "°"], ["Volume", "Å³"]].map(([label, unit], place) => [label, {label, unit, place: place + 1, free: true, of: "lattices"}]))
+/** A colour for each cluster, the largest first. */
+export const CLUSTER_COLOURS = ["#4f8ff7", "#e2953c", "#2fa66a", "#c1667a", "#9a7fd1", "#5fb4d9", "#b39b2f", "#8a93a1"]
 const EDGE = {left: 52, right: 26, top: 10, bottom: 30}
 
 /** Wilson's 95 % interval of k in n, n lessened by the dispersion. */
@@ -69,12 +72,21 @@ function clockTicks(from, to, wanted) {
 }
 const clockOf = (t, seconds) => new Date(t * 1000).toLocaleTimeString("en-GB", {hour12: false, hour: "2-digit", minute: "2-digit", ...(seconds ? {second: "2-digit"} : {})})
 
+/** Medians of each cluster: a line in its colour. */
+function drifts(line, kind) {
+  return line.clusters.map((bins, n) => ({label: `Cluster ${n + 1}`, colour: CLUSTER_COLOURS[n], points: bins.map((bin) => bin && {y: bin[kind.place], n: bin[0]})})).filter((one) => one.points.some(Boolean))
+}
+
 /** The plot along time: `draw(line, head, kind)`. */
-export function rates(choose) {
-  const canvas = h("canvas.r-canvas", {role: "img", tabindex: "0", "aria-label": "Rates along time"})
+export const rates = (choose) => along({title: "Along time", kinds: KINDS, made: series, first: "rates"}, choose)
+/** Medians of the clusters along time: `draw(drift, head, kind)`. */
+export const drift = (choose) => along({title: "Medians of each cluster", kinds: PER_CLUSTER, made: drifts, first: "c"}, choose)
+
+function along({title, kinds, made: seriesOf, first}, choose) {
+  const canvas = h("canvas.r-canvas", {role: "img", tabindex: "0", "aria-label": title})
   const hover = h("div.r-hover", {hidden: true})
   const legend = h("div.r-legend")
-  const buttons = Object.entries(KINDS).map(([key, {label}]) => h("button.plain", {type: "button", "aria-pressed": String(key === "rates"), onclick: (event) => {
+  const buttons = Object.entries(kinds).map(([key, {label, hint}]) => h("button.plain", {type: "button", title: hint ?? null, "aria-pressed": String(key === first), onclick: (event) => {
     for (const button of event.currentTarget.parentNode.children) button.setAttribute("aria-pressed", button === event.currentTarget)
     choose(key)
   }}, label))
@@ -83,11 +95,11 @@ export function rates(choose) {
     anchor.click()
   }}, "PNG")
   const stage = h("div.r-stage", {}, canvas, hover)
-  const element = h("div", {}, h("div.r-line", {}, h("h2", {}, "Along time"), h("div.r-kinds", {role: "group", "aria-label": "What is drawn"}, buttons), h("span.gap"), legend, save), stage)
+  const element = h("div", {}, h("div.r-line", {}, h("h2", {}, title), h("div.r-kinds", {role: "group", "aria-label": "What is drawn"}, buttons), h("span.gap"), legend, save), stage)
   let last = null
 
   function draw(line, head, key) {
-    const kind = KINDS[key]
+    const kind = kinds[key]
     const ratio = devicePixelRatio || 1
     const {clientWidth: w, clientHeight: hgt} = stage
     if (!w || !hgt) return
@@ -102,7 +114,7 @@ export function rates(choose) {
     const [soft, quiet] = [probe("--line"), probe("--quiet")]
     legend.replaceChildren()
     last = null
-    const drawn = line?.first == null || !line.bins.length ? [] : series(line, kind)
+    const drawn = line?.first == null || !(line.bins ?? line.clusters).length ? [] : seriesOf(line, kind)
     if (!drawn.length) {
       pen.fillStyle = quiet
       pen.textAlign = "center"
@@ -110,10 +122,10 @@ export function rates(choose) {
       return void grid, text
     }
     const from = line.first
-    const to = Math.max(from + line.bins.length * line.width, head && !head.ended ? head.at : 0)
+    const to = Math.max(from + (line.bins ?? line.clusters[0]).length * line.width, head && !head.ended ? head.at : 0)
     const all = drawn.flatMap(({points}) => points.filter(Boolean).flatMap((p) => [p.low ?? p.y, p.high ?? p.y]))
     let [low, high] = [Math.min(...all), Math.max(...all)]
-    if (!kind.flipped && !kind.signed && key !== "volume") low = 0
+    if (!kind.flipped && !kind.signed && !kind.free) low = 0
     if (key === "rates" || key === "ice") high = Math.min(100, high * 1.08)
     const pad = (high - low || Math.abs(high) || 1) * 0.06
     if (low !== 0) low -= pad
@@ -173,7 +185,7 @@ export function rates(choose) {
     const lines = last.drawn.map(({label, points}) => [label, points[place]]).filter(([, p]) => p)
     hover.hidden = !lines.length
     if (!lines.length) return
-    hover.replaceChildren(h("b", {}, clockOf(last.from + place * last.line.width, true)), ...lines.map(([label, p]) => h("div", {}, `${label} ${p.value == null ? "" : `${number(p.value, 2)} ${last.kind.off ? "°" : "Å"}, `}${number(p.y, 2)}${p.low == null ? "" : ` (${number(p.low, 1)}–${number(p.high, 1)})`} ${last.kind.unit} · ${number(p.n, 0)} ${last.kind.drifts ? "lattices" : "frames"}`)))
+    hover.replaceChildren(h("b", {}, clockOf(last.from + place * last.line.width, true)), ...lines.map(([label, p]) => h("div", {}, `${label} ${p.value == null ? "" : `${number(p.value, 2)} ${last.kind.off ? "°" : "Å"}, `}${number(p.y, 2)}${p.low == null ? "" : ` (${number(p.low, 1)}–${number(p.high, 1)})`} ${last.kind.unit} · ${number(p.n, 0)} ${last.kind.of ?? "frames"}`)))
     hover.style.left = `${Math.min(event.offsetX + 12, last.w - 240)}px`
     hover.style.top = `${event.offsetY + 12}px`
   })
