@@ -54,14 +54,14 @@ class BrowserOffice:
     def signed_in(self) -> list[Row]:
         """Everybody's sign-ins that hold, the latest used first."""
         watched(self._reader())
-        return [self._row(found) for found in _stored(self._shared.store.sign_ins.now)]
+        return [self._row(found) for found in stored(self._shared.store.sign_ins.now)]
 
     def sign_out(self, mark: str) -> str:
         """End somebody's sign-in; returns whose."""
         reader = self._reader()
         administered(reader)
         watched(reader)
-        found = _stored(lambda: self._shared.store.sign_ins.marked(mark))
+        found = stored(lambda: self._shared.store.sign_ins.marked(mark))
         if found is None or not self._revoke(found, f"signed out by {self._who.identity.login}"):
             raise NotFound("This sign-in")
         whose = f"{found.identity.login} ({found.identity.provider})"
@@ -74,7 +74,7 @@ class BrowserOffice:
         """Rows of the audit trail, newest first, older than the one of id ``before``."""
         watched(self._reader())
         wanted = trail_filter(asked)
-        rows = _stored(lambda: self._shared.store.trail.page(wanted, before=before, limit=min(limit, _MOST)))
+        rows = stored(lambda: self._shared.store.trail.page(wanted, before=before, limit=min(limit, _MOST)))
         return [trail_row(row) for row in rows]
 
     def trail_address(self, asked: Asked) -> str:
@@ -89,7 +89,7 @@ class BrowserOffice:
 
     def own(self) -> list[Row]:
         """One's own sign-ins, those that ended too, the latest begun first."""
-        return [self._row(found) for found in _stored(lambda: self._shared.store.sign_ins.of(self._who))]
+        return [self._row(found) for found in stored(lambda: self._shared.store.sign_ins.of(self._who))]
 
     def failures(self) -> list[Row]:
         """The latest failed sign-ins with one's own login name."""
@@ -97,12 +97,12 @@ class BrowserOffice:
         # Another provider may know somebody else by the same name.
         same = self._shared.access.namesakes(me)
         wanted = TrailFilter(("failure", "throttled"), me.login)
-        rows = _stored(lambda: self._shared.store.trail.page(wanted, limit=10 * _FAILURES))
+        rows = stored(lambda: self._shared.store.trail.page(wanted, limit=10 * _FAILURES))
         return [trail_row(row) for row in rows if row.detail.partition(" ")[0] in same][:_FAILURES]
 
     def sign_out_own(self, mark: str) -> None:
         """End one of one's own sign-ins."""
-        found = _stored(lambda: self._shared.store.sign_ins.marked(mark, self._who))
+        found = stored(lambda: self._shared.store.sign_ins.marked(mark, self._who))
         if found is None or not self._revoke(found, "signed out"):
             raise NotFound("This sign-in")
         self._record("logout", f"{found.identity.provider}, of a sign-in at {found.address}")
@@ -113,7 +113,7 @@ class BrowserOffice:
         # Before it is done: afterwards this browser is nobody's.
         self._record("logout everywhere", me.provider)
         end = self._shared.store.revoke_everywhere
-        return _stored(lambda: end(me, self._who.session_hash, "signed out everywhere"))
+        return stored(lambda: end(me, self._who.session_hash, "signed out everywhere"))
 
     # -- comments
 
@@ -168,7 +168,7 @@ class BrowserOffice:
         person = self._shared.access.person(self._who.identity)
         if person is None:
             return []
-        return _stored(lambda: self._shared.store.favourites.of(person, f"visit {visit_id}"))
+        return stored(lambda: self._shared.store.favourites.of(person, f"visit {visit_id}"))
 
     def star(self, visit_id: int, name: str, marked: bool) -> None:
         """Mark an event of a visit as a favourite, or no more."""
@@ -177,8 +177,8 @@ class BrowserOffice:
             raise NotFound("This visit")
         favourites, place = self._shared.store.favourites, f"visit {visit_id}"
         if not marked:
-            _stored(lambda: favourites.remove(person, place, name[:64]))
-        elif not _stored(lambda: favourites.add(person, place, name[:64])):
+            stored(lambda: favourites.remove(person, place, name[:64]))
+        elif not stored(lambda: favourites.add(person, place, name[:64])):
             raise TooMany(f"More than {MOST} favourites in one visit are not kept. Take some stars away first.")
 
     # -- preferences
@@ -188,14 +188,14 @@ class BrowserOffice:
         person = self._shared.access.person(self._who.identity)
         if person is None:
             return None
-        return _stored(lambda: self._shared.store.preferences.of(person, place[:64]))
+        return stored(lambda: self._shared.store.preferences.of(person, place[:64]))
 
     def prefer(self, place: str, text: str) -> None:
         """Set it."""
         person = self._shared.access.person(self._who.identity)
         if person is None:
             raise NotFound("This person")
-        _stored(lambda: self._shared.store.preferences.keep(person, place[:64], text))
+        stored(lambda: self._shared.store.preferences.keep(person, place[:64], text))
 
     def denied(self, place: str) -> None:
         """Note that what the link ``place`` names was not shown."""
@@ -205,11 +205,11 @@ class BrowserOffice:
 
     def _revoke(self, found: SignIn, reason: str) -> bool:
         # The gate of each process closes its websockets at its next look, half a second later.
-        return _stored(lambda: self._shared.store.revoke(found.session_hash, reason))
+        return stored(lambda: self._shared.store.revoke(found.session_hash, reason))
 
     def _record(self, kind: str, detail: str) -> None:
         login = self._who.identity.login
-        _stored(lambda: self._shared.store.record(kind, login=login, address=self._address, detail=detail))
+        stored(lambda: self._shared.store.record(kind, login=login, address=self._address, detail=detail))
 
     def _row(self, found: SignIn) -> Row:
         identity = found.identity
@@ -254,7 +254,7 @@ def trail_filter(asked: Asked) -> TrailFilter:
     )
 
 
-def _stored(call: Callable[[], T]) -> T:
+def stored(call: Callable[[], T]) -> T:
     """Ask the dashboard's own database; where it does not answer, say so as for ISPyB's."""
     try:
         return call()

@@ -135,6 +135,7 @@ def make(shared: Services, gate: Gate, processes: int = 1) -> Any:
         ssl_keyfile=settings.key or None,
     )
     warm.begin()  # in each process
+    shared.night.start()
     gate.install(server._tornado)
     server._tornado.transforms.append(CompressedStatic)
     return server

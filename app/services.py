@@ -7,6 +7,7 @@ from pathlib import Path
 from app.access import Access
 from app.denials import Denials
 from app.live import Pulses
+from app.night import Night
 from app.providers import trusted
 from app.settings import Settings
 from auth.store import Store
@@ -42,13 +43,16 @@ class Services:
     # Large tables apart from both: two of them at once, piece by piece in turn, whoever asks for how many.
     exports: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "export"))
     denials: Denials = field(init=False)
+    night: Night = field(init=False)
 
     def __post_init__(self) -> None:
         self.denials = Denials(self.store, self.questions.submit)
+        self.night = Night(self.store, self.access, self.runs, self.shared)
 
     def close(self) -> None:
         """End the threads and give back the connections."""
         self.poller.close()
+        self.night.close()
         self.runs.close()
         for pool in (self.questions, self.pictures, self.exports):
             pool.shutdown(wait=False, cancel_futures=True)

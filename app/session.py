@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import panel as pn
 
+from app.alarms import BrowserAlarms
 from app.later import Later
 from app.office import BrowserOffice
 from app.providers import linkable
@@ -21,6 +22,7 @@ from views.parts.shell import Shell
 
 def open_session(shared: Services) -> Shell:
     """The page for the browser whose request is being answered. Raises NotSignedIn outside the gate."""
+    shared.night.start()  # under `panel serve` nothing did before
     who = current_sign_in()
     identity = who.identity
     settings = shared.settings
@@ -42,6 +44,7 @@ def open_session(shared: Services) -> Shell:
         last_here=_last_here(shared, identity),
         shared=shared.shared,
         office=BrowserOffice(shared, who, who.address, prefix),
+        alarms=BrowserAlarms(shared, identity),
         files=shared.files,
         choices=shared.source.choices,
         runs=shared.runs,

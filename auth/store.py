@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.sql import ColumnElement
 
+from auth.alerts import Alerts
 from auth.database import digest as digest
 from auth.database import forget_in_children, opened, put, reading
 from auth.favourites import Favourites
@@ -90,6 +91,7 @@ class Store:
         self.favourites = Favourites(self._engine, clock)
         self.preferences = Preferences(self._engine, clock)
         self.persons = Persons(self._engine)
+        self.alerts = Alerts(self._engine, clock)
         #: Whether a call is too short to be worth a thread.
         self.local = self._engine.dialect.name == "sqlite"
         # Two processes may start at once, and both find no tables.
@@ -372,6 +374,7 @@ class Store:
             connection.execute(delete(SIGN_IN_TOKEN).where(SIGN_IN_TOKEN.c.expires < now))
             self.flows.tidy(connection, now)
             self.persons.tidy(connection)
+            self.alerts.tidy(connection, now)
 
     def _writing(self) -> Any:
         return self._engine.begin()

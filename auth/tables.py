@@ -156,6 +156,46 @@ PREFERENCE: Final = Table(
     Column("changed", Double, nullable=False),
 )
 
+# What somebody wants to be told of: `person` and `place` as in `favourite`, `identity` as in `auth_session` (by which
+# their rights are read anew), `detail` a text of the application's own.
+ALERT_WISH: Final = Table(
+    "alert_wish",
+    METADATA,
+    Column("person", String(64), primary_key=True),
+    Column("place", String(64), primary_key=True),
+    Column("identity", Text, nullable=False),
+    Column("detail", String(500), nullable=False),
+    Column("until", Double, nullable=False, index=True),
+    Column("changed", Double, nullable=False),
+)
+
+# Which process follows a subject for all, until when unless it says so again, and what it knows of it.
+ALERT_TURN: Final = Table(
+    "alert_turn",
+    METADATA,
+    Column("subject", Integer, primary_key=True, autoincrement=False),
+    Column("holder", String(64), nullable=False),
+    Column("until", Double, nullable=False),
+    Column("state", Text, nullable=False),
+)
+
+# What somebody was told. `subject` belongs to `place`, whose rights are asked before it is shown.
+ALERT: Final = Table(
+    "alert",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("person", String(64), nullable=False),
+    Column("subject", Integer, nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("time", Double, nullable=False, index=True),
+    Column("text", String(500), nullable=False),
+    Column("first", Integer),
+    Column("last", Integer),
+    Column("seen", Boolean, nullable=False),
+    Index("ix_alert_person_id", "person", "id"),
+)
+
 # `seen` is the latest sign of life of the stay that goes on now, `before` that of the stay
 # before it.
 LAST_SEEN: Final = Table(

@@ -8,7 +8,7 @@ import pytest
 
 from data.demo.serial import Plan, Story
 from data.techniques.ssx.alerts import Alert, Cusum, Facts, Memory, Rules, judge
-from views.techniques.ssx_watch import as_texts, kept, muted, rules_from, rules_of
+from data.techniques.ssx.rules import as_texts, kept, muted, rules_from, rules_of
 
 NOW = 1_700_000_000.0
 RATE = 1_000

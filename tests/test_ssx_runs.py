@@ -18,6 +18,7 @@ from data.demo.site import Site, writable
 from data.errors import NotFound
 from data.images.files import Files, frame_file
 from data.live.runs import Runs, Watched
+from data.live.watchdog import Watchdog
 from data.reader import Reader
 from data.schema import Collection, EventType, Proposal, Table, Visit
 from data.scope import Scope
@@ -25,8 +26,8 @@ from data.source import Source
 from data.techniques.ssx.about import about
 from data.techniques.ssx.alerts import Rules
 from data.techniques.ssx.merging import Target
+from data.techniques.ssx.rules import rules_of
 from views.techniques import ssx_numbers as numbers
-from views.techniques.ssx_watch import Watchdog, rules_of
 
 ALL = Scope(everything=True)
 

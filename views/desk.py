@@ -11,6 +11,7 @@ from data.live.feed import Started
 from data.live.runs import NoRuns, RunWatch
 from data.live.shared import Shared
 from data.reader import Reader
+from views.alarms import Alarms, NoAlarms, NothingTold, Told
 from views.office import NoOffice, Office
 from views.place import ListPlace, Place, to_query
 
@@ -61,7 +62,8 @@ class Desk:
     (true: without a new entry in the history). ``later`` runs a function on the browser's own document under its lock.
     ``head`` names the page and its crumbs, ``relist`` tells how the list on the page is ordered, ``redraw`` that a view
     has other parts than before. ``denied`` notes that what is looked at was not found or not to be seen, ``absent``
-    that the page says so. ``prefix`` is the path under which the server's own routes are.
+    that the page says so. ``alarms`` is this person's part in the watch for alerts, ``told`` what came of it.
+    ``prefix`` is the path under which the server's own routes are.
     """
 
     reader: Callable[[], Reader]
@@ -81,6 +83,8 @@ class Desk:
     relist: Callable[[ListPlace], None] = lambda listing: None
     redraw: Callable[[], None] = lambda: None
     office: Office = field(default_factory=NoOffice)
+    alarms: Alarms = field(default_factory=NoAlarms)
+    told: Told = field(default_factory=NothingTold)
     denied: Callable[[], None] = lambda: None
     absent: Callable[[], None] = lambda: None
 

@@ -7,6 +7,7 @@ from panel.io import unlocked
 from panel.viewable import Viewable
 
 from views import place as places
+from views.bell import Bell
 from views.desk import Crumb, Desk
 from views.parts.blocks import Blocks, problem
 from views.parts.shell import Shell
@@ -43,6 +44,8 @@ class Page:
         desk.redraw = self._redraw
         desk.denied = lambda: desk.office.denied(to_query(self.place))
         desk.absent = self._absent
+        desk.told = self._bell = Bell(desk, lambda rows: shell.param.update(alerts=rows))
+        shell.on_see(self._bell.see)
         self._duties = False  # whether this person has pages of administrators, as far as is known
         self._asked_duties: Reading[bool] = Reading(desk, self._dutiful, lambda problem: None)
         self._checked: View | None = None
@@ -52,6 +55,7 @@ class Page:
     def open(self, search: str) -> None:
         """Open the place that a link names, and write its clean form into the address bar."""
         self.go(from_query(search), True)
+        self._bell.read()
 
     def followed(self, search: str, pop: bool) -> None:
         """A link within the page was followed, or Back or Forward pressed: a stranger's text."""
@@ -87,11 +91,13 @@ class Page:
     def check(self, visit_id: int) -> None:
         """Ask whether this person may still see the visit that the page watches; where not, it leaves the page."""
         self._checked = self._current
+        self._bell.again()
         # The one before is forgotten: while the database is away it would go on asking beside this one.
         self._checking.ask(lambda reader: self.desk.shared.check(reader, visit_id))
 
     def close(self) -> None:
         """The browser has gone: nothing is watched or asked for it any more."""
+        self._bell.close()
         self._checking.forget()
         if self._current is not None:
             self._current.hide()

@@ -32,6 +32,7 @@ class Site:
         self.engine = engine
         self.settlement: Settlement = settle(engine)
         self._tables: dict[str, CoreTable] = {}
+        self._columns: dict[tuple[type[Table], str], Column[Any] | None] = {}
 
     def has(self, mapped: type[Table]) -> bool:
         """Whether the site has that table."""
@@ -84,18 +85,24 @@ class Site:
 
     def _named(self, mapped: type[Table], values: Mapping[str, Any]) -> dict[str, Any]:
         """The values under the site's column names; what it has no column for is left out."""
-        fit = self.settlement.fits[mapped.__tablename__]
-        table = self._table(mapped)
         named: dict[str, Any] = {}
         for attribute, value in values.items():
-            name = inspect(mapped).columns[attribute].name
-            if name in fit.absent:
+            column = self._column(mapped, attribute)
+            if column is None:
                 continue
-            column = table.c[fit.spelled.get(name, name)]
             if mapped is Program and attribute == "status" and _takes_words(column):
                 value = _STATUS_WORDS[value]
             named[column.name] = value
         return named
+
+    def _column(self, mapped: type[Table], attribute: str) -> Column[Any] | None:
+        """The site's column of an attribute; None where it has none. Looked up once: runs write thousands of rows."""
+        key = mapped, attribute
+        if key not in self._columns:
+            fit, name = self.settlement.fits[mapped.__tablename__], inspect(mapped).columns[attribute].name
+            absent = name in fit.absent
+            self._columns[key] = None if absent else self._table(mapped).c[fit.spelled.get(name, name)]
+        return self._columns[key]
 
     def _demanded(self, table: CoreTable, values: dict[str, Any]) -> dict[str, Any]:
         """With something in every column that the site insists on."""

@@ -70,6 +70,8 @@ class Watched:
         self.told: dict[str, int] = {}
         """Frames that each source told of."""
         self.loading = True
+        self.live_since: float | None = None
+        """From when on news come as they are made, s since 1970; None while the past is read."""
         self.version = 0
         self._reader, self._sources, self._late = reader, tuple(sources), late
         self._attached = attached
@@ -124,7 +126,7 @@ class Watched:
                     break
             more |= again
         if self.loading and not more:
-            self.loading, changed, self._live = False, True, True
+            self.loading, changed, self._live, self.live_since = False, True, True, now
         self.version += changed
         # A run that stands still is news too, while it has not ended.
         if changed or (self.about.end is None and now - self._told_at >= _STILL_SECONDS):

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from views.parts.part import Part
 
-_WISHES: Final = frozenset({"target", "brush", "cluster", "rules", "mute", "acknowledge"})
+_WISHES: Final = frozenset({"target", "brush", "cluster", "rules", "mute", "acknowledge", "watch"})
 
 
 class RunBoard(Part):

@@ -1,6 +1,6 @@
 """The frame of the page: the one root that every page hangs in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import param
@@ -12,7 +12,7 @@ from pyviz_comms import Comm
 from views.parts.part import Action, Part, short
 
 _TOLD = [
-    *("title", "crumbs", "aside", "nav", "person", "site", "theme", "spans", "busy", "notices"),
+    *("title", "crumbs", "aside", "nav", "person", "site", "theme", "spans", "busy", "notices", "alerts"),
     *("logout", "methods", "csrf", "ping", "login", "search", "replace"),
 ]
 
@@ -23,7 +23,7 @@ class Shell(Part):
     ``on_go(search, pop)`` is called with a query string (``?proposal=mx1``) when an internal link
     is followed or, with ``pop`` true, when Back or Forward was pressed; ``on_jump(text)`` when the
     jump box is sent; ``on_theme(theme)`` with ``light`` or ``dark`` as shown. All come from the
-    browser and are untrusted.
+    browser and are untrusted. So do the numbers of alerts that the user has seen (None: all): see ``on_see``.
     """
 
     title = param.String(default="", doc="Name of the page; the document's title.")
@@ -37,6 +37,7 @@ class Shell(Part):
     spans = param.List(default=[], doc="Width of each view in twelfths of the page; 12 where none is given.")
     busy = param.Boolean(default=False)
     notices = param.List(default=[], doc="[{kind: info|good|warn|bad, text}]")
+    alerts = param.List(default=[], doc="[{id, run, kind, time, text, frames, seen, link, image}], newest first.")
     logout = param.String(default="", doc="Address that a log-out form is posted to; none: no button.")
     methods = param.String(default="", doc="Address of the page about ways to sign in; none: no link.")
     csrf = param.String(default="", doc="Address that answers {csrf}, the token of the log-out form.")
@@ -56,9 +57,14 @@ class Shell(Part):
     ) -> None:
         super().__init__(**params)
         self._on_go, self._on_jump, self._on_theme = on_go, on_jump, on_theme
+        self._on_see: Callable[[list[int] | None], None] = lambda ids: None
         self._asked = 0  # how many steps the browser had told when the address was written
         # ``replace`` says how the next ``search`` is written; alone it changes nothing.
         self.param.watch(self._changed, [name for name in _TOLD if name != "replace"])
+
+    def on_see(self, see: Callable[[list[int] | None], None]) -> None:
+        """Call ``see`` with the numbers of alerts that the user has seen, or None for all."""
+        self._on_see = see
 
     def suggest(self, items: Sequence[Mapping[str, str]]) -> None:
         """Offer ``[{label, detail, link}]`` under the jump box.
@@ -89,6 +95,9 @@ class Shell(Part):
             text = short(data.get("text"))
             if text and text.strip():
                 self._call(self._on_jump, text.strip())
+        elif kind == "seen":
+            number = data.get("id")
+            self._call(self._on_see, None if number is None else [number] if isinstance(number, int) else [])
         elif kind == "theme" and data.get("theme") in ("light", "dark"):
             self._call(self._on_theme, data["theme"])
 

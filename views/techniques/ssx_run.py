@@ -1,5 +1,6 @@
 """The monitor of one serial run."""
 
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,10 +10,12 @@ from panel.viewable import Viewable
 
 from data.errors import DataError
 from data.live.runs import Watched
+from data.live.watchdog import place_of
 from data.reader import Reader
-from data.techniques.ssx.alerts import Alert, Rules
+from data.techniques.ssx.alerts import Rules
 from data.techniques.ssx.clusters import Clusters
 from data.techniques.ssx.merging import Target
+from data.techniques.ssx.rules import as_texts, kept, muted, rules_from, rules_of, target_of, target_text
 from views import place as places
 from views.desk import Desk
 from views.parts import blocks as b
@@ -22,11 +25,11 @@ from views.place import Place
 from views.problem import Problem
 from views.reading import Reading
 from views.techniques import ssx_numbers as numbers
-from views.techniques.ssx_watch import Watchdog, as_texts, kept, muted, place_of, rules_from, rules_of
 from views.view import Span
 
 _SLOW_SECONDS: Final = 4.0
 _MOST_ALERTS: Final = 20
+_ATTEND_SECONDS: Final = 30.0
 
 
 class _Ear:
@@ -53,7 +56,7 @@ class RunView:
         self._watched: Watched | None = None
         self._ear = _Ear(self._heard)
         self._number: int | None = None
-        self._reading: Reading[tuple[Watched, Rules]] = Reading(desk, self._begin, self._fail)
+        self._reading: Reading[tuple[Watched, Rules, dict[str, float]]] = Reading(desk, self._begin, self._fail)
         self._keeping: Reading[str] = Reading(desk, self._kept_rules, self._not_kept)
         self._clustering: Reading[Clusters] = Reading(desk, self._clustered, self._unclustered)
         self._clusters, self._cluster_trouble = Clusters(), ""
@@ -63,15 +66,17 @@ class RunView:
         self._line_version, self._line_width = 0, 0.0
         self._slow_at = 0.0
         self._target = Target()
-        self._watchdog = Watchdog(Rules())
-        self._alerts: list[dict[str, Any]] = []
-        self._alert_count = 0
+        self._rules = Rules()
+        self._wishes: dict[str, float] = {}
+        self._attending: Reading[str] = Reading(desk, self._attended, lambda problem: self._attended(problem.text))
+        self._wishing: Reading[dict[str, float]] = Reading(desk, self._wished, self._not_wished)
+        self._name, self._attended_at, self._unwatched = secrets.token_hex(4), 0.0, ""
+        desk.told.listen(self._rung)
         self._kept: dict[str, Any] = {}
 
     def show(self, place: Place) -> None:
         """Watch the run of a collection."""
-        self._target = _target(place.seen("target") or "")
-        self._watchdog.aim(self._target)
+        self._target = target_of(place.seen("target") or "")
         if place.collection == self._number and self._watched is not None:
             self._place = place
             self._desk.pulse.watch(self._watched.about.visit_id)
@@ -79,7 +84,6 @@ class RunView:
             return
         self.hide()
         self._place, self._number = place, place.collection
-        self._alerts = []
         self._head.set([b.heading(f"Run {self._number}", 1), b.loading(2)])
         self._arrange(board=False)
         self._desk.head(f"Run {self._number}", (("Proposals", places.proposals()), (f"{self._number}", None)))
@@ -97,20 +101,25 @@ class RunView:
         # Also where no answer has come yet: the question may have begun to watch.
         self._desk.runs.leave(self._number or 0, self._ear)
         self._ear = _Ear(self._heard)
+        self._attending.forget()
+        self._wishing.forget()
+        if self._attended_at:
+            self._attended_at = 0.0
+            self._desk.alarms.depart(self._number or 0, self._name)
         self._watched = None
 
-    def _question(self) -> Callable[[Reader], tuple[Watched, Rules]]:
+    def _question(self) -> Callable[[Reader], tuple[Watched, Rules, dict[str, float]]]:
         number, ear, runs, office = self._number or 0, self._ear, self._desk.runs, self._desk.office
+        alarms = self._desk.alarms
 
-        def ask(reader: Reader) -> tuple[Watched, Rules]:
+        def ask(reader: Reader) -> tuple[Watched, Rules, dict[str, float]]:
             watched = runs.watch(reader, number, ear)
             if ear.shut:  # the page turned away meanwhile, before there was anything to leave
                 runs.leave(number, ear)
             try:
-                rules = rules_from(office.preference(place_of(watched)))
+                return watched, rules_from(office.preference(place_of(watched))), alarms.wishes(watched.about)
             except DataError:  # a run can be watched without what one has set
-                rules = Rules()
-            return watched, rules
+                return watched, Rules(), {}
 
         return ask
 
@@ -119,9 +128,10 @@ class RunView:
         self._arrange(board=False)
         self._head.set([b.heading(f"Run {self._number}", 1), b.problem(problem.title, problem.text, problem.reference)])
 
-    def _begin(self, found: tuple[Watched, Rules]) -> None:
-        watched, rules = found
-        self._watched, self._watchdog = watched, Watchdog(rules, self._target)
+    def _begin(self, found: tuple[Watched, Rules, dict[str, float]]) -> None:
+        watched, self._rules, self._wishes = found
+        self._watched = watched
+        self._attend(watched)
         # What is counted is the same for everybody: the pulse asks whether this browser may still have it.
         self._desk.pulse.watch(watched.about.visit_id)
         self._crumbs(watched)
@@ -169,10 +179,8 @@ class RunView:
             self._slow_at = time.monotonic()
             changed["slow"] = self._slow(watched)
             self._look_at_clusters(watched)
-        fresh = [self._entry(alert) for alert in self._watchdog.look(watched, now)]
-        if fresh:
-            self._alerts = [*fresh, *self._alerts][:_MOST_ALERTS]
-            changed["alerts"] = self._alerts
+        if time.monotonic() - self._attended_at > _ATTEND_SECONDS:
+            self._attend(watched)
         self._kept = {"head": changed["head"]}
         self._board.tick(changed)
 
@@ -207,16 +215,49 @@ class RunView:
         chosen = None if self._cluster is None else self._clusters.cells[self._clusters.labels == self._cluster]
         return numbers.cells(watched.run, self._brushed, chosen)
 
-    def _entry(self, alert: Alert) -> dict[str, Any]:
-        self._alert_count += 1
-        return {
-            "id": self._alert_count,
-            "time": alert.time,
-            "kind": alert.kind,
-            "text": alert.text,
-            "frames": alert.frames,
-            "seen": False,
-        }
+    # -- alerts: judged by the watch of the server, for this page too while it is open
+
+    def _attend(self, watched: Watched) -> None:
+        if watched.about.end is not None:
+            return
+        self._attended_at = time.monotonic()
+        number, name, target, alarms = (
+            watched.about.collection_id,
+            self._name,
+            target_text(self._target),
+            self._desk.alarms,
+        )
+
+        def ask(reader: Reader) -> str:
+            try:
+                alarms.attend(number, name, target)
+            except DataError as error:
+                return f"No alerts are watched: {error}"
+            return ""
+
+        self._attending.ask(ask)
+
+    def _attended(self, trouble: str) -> None:
+        if trouble != self._unwatched:
+            self._unwatched = trouble
+            self._board.tell("watch", **self._watch())
+
+    def _wished(self, wishes: dict[str, float]) -> None:
+        self._wishes = wishes
+        self._board.tell("watch", **self._watch())
+
+    def _not_wished(self, problem: Problem) -> None:
+        self._board.tell("watch", **self._watch(), trouble=f"That was not kept: {problem.text}")
+
+    def _watch(self) -> dict[str, Any]:
+        return {"watch": self._wishes, "unwatched": self._unwatched}
+
+    def _rung(self) -> None:
+        if self._watched is not None:
+            self._board.tell("alerts", alerts=self._alerts())
+
+    def _alerts(self) -> list[dict[str, Any]]:
+        return self._desk.told.of(self._number)[:_MOST_ALERTS]
 
     def _line(self, watched: Watched) -> dict[str, Any]:
         line = numbers.line(watched.run)
@@ -238,9 +279,11 @@ class RunView:
             "line": self._line(watched),
             "slow": self._slow(watched),
             "clusters": numbers.clusters(self._clusters, self._cluster_trouble or None),
-            "alerts": self._alerts,
-            **self._rules(),
-            "target": _target_text(self._target),
+            "alerts": self._alerts(),
+            **self._rule_texts(),
+            **self._watch(),
+            "place": {"visit": what.visit, "beamline": what.beamline},
+            "target": target_text(self._target),
             "frames": desk.link(places.collection(what.collection_id)),
             "small": f"{desk.prefix}/diffraction/{what.collection_id}/",
             "chip": f"{desk.prefix}/run/{what.collection_id}/chip",
@@ -255,21 +298,26 @@ class RunView:
         if watched is None:
             return
         if name == "target":
-            self._target = _target(str(data.get("text", ""))[:100])
-            self._watchdog.aim(self._target)
-            self._to_link(target=_target_text(self._target) or None)
-            self._board.tell("target", text=_target_text(self._target))
+            self._target = target_of(str(data.get("text", ""))[:100])
+            self._to_link(target=target_text(self._target) or None)
+            self._board.tell("target", text=target_text(self._target))
+            self._attend(watched)
+            if "run" in self._wishes:
+                self._wish_for(watched, "run", True)
             self._tick()
         elif name == "rules":
             rules = rules_of(str(data.get("rules", "")))
-            self._set_rules(watched, replace(rules, muted=self._watchdog.rules.muted))
+            self._set_rules(watched, replace(rules, muted=self._rules.muted))
         elif name == "mute":
-            kind, rules = str(data.get("kind", "")), self._watchdog.rules
-            self._set_rules(watched, muted(rules, kind, data.get("seconds"), time.time()))
-            self._see(lambda alert: alert["kind"] == kind)
+            kind = str(data.get("kind", ""))
+            self._set_rules(watched, muted(self._rules, kind, data.get("seconds"), time.time()))
+            self._desk.told.see([row["id"] for row in self._alerts() if row["kind"] == kind])
         elif name == "acknowledge":
             number = data.get("id")
-            self._see(lambda alert: number is None or alert["id"] == number)
+            mine = [row["id"] for row in self._desk.told.of(self._number)]
+            self._desk.told.see([one for one in mine if number is None or one == number])
+        elif name == "watch":
+            self._wish_for(watched, str(data.get("place", "")), data.get("on") is True)
         elif name == "brush":
             self._brushed = _brush(data)
             self._board.tell("brushed", cells=self._chosen(watched), cluster=self._cluster)
@@ -279,14 +327,22 @@ class RunView:
             self._cluster, self._brushed = (number if known else None), None
             self._board.tell("brushed", cells=self._chosen(watched), cluster=self._cluster)
 
-    def _rules(self) -> dict[str, Any]:
-        rules = self._watchdog.rules
-        return {"rules": as_texts(rules), "muted": dict(rules.muted)}
+    def _wish_for(self, watched: Watched, place: str, wanted: bool) -> None:
+        alarms, what, target = self._desk.alarms, watched.about, target_text(self._target)
+
+        def ask(reader: Reader) -> dict[str, float]:
+            alarms.wish(what, place, wanted, target)
+            return alarms.wishes(what)
+
+        self._wishing.ask(ask)
+
+    def _rule_texts(self) -> dict[str, Any]:
+        return {"rules": as_texts(self._rules), "muted": dict(self._rules.muted)}
 
     def _set_rules(self, watched: Watched, rules: Rules) -> None:
-        """They hold at once, and are kept for this person's next run of this kind at this beamline."""
-        self._watchdog.rules = rules
-        self._board.tell("rules", **self._rules(), kept="")
+        """They hold from the next look on, and are kept for this person's next run of this kind at this beamline."""
+        self._rules = rules
+        self._board.tell("rules", **self._rule_texts(), kept="")
         office, place, text = self._desk.office, place_of(watched), kept(rules)
         what = "chips" if watched.about.chip else "jets"
 
@@ -297,14 +353,10 @@ class RunView:
         self._keeping.ask(ask)
 
     def _kept_rules(self, words: str) -> None:
-        self._board.tell("rules", **self._rules(), kept=words)
+        self._board.tell("rules", **self._rule_texts(), kept=words)
 
     def _not_kept(self, problem: Problem) -> None:
-        self._board.tell("rules", **self._rules(), kept=f"They hold for this page only: {problem.text}")
-
-    def _see(self, which: Callable[[dict[str, Any]], bool]) -> None:
-        self._alerts = [{**alert, "seen": alert["seen"] or which(alert)} for alert in self._alerts]
-        self._board.tell("alerts", alerts=self._alerts)
+        self._board.tell("rules", **self._rule_texts(), kept=f"They were not kept and do not hold: {problem.text}")
 
     def _to_link(self, **changed: str | None) -> None:
         self._place = self._place.seeing(**changed)
@@ -325,24 +377,3 @@ def _brush(data: dict[str, Any]) -> tuple[str, float, float] | None:
         return axis, float(low), float(high)
     except OverflowError:  # a whole number of any length
         return None
-
-
-def _target(text: str) -> Target:
-    """``1.8,0.3,0.95,10``: resolution in Å, CC½, completeness, multiplicity; empty where not wanted."""
-    parts = [*text.split(","), "", "", "", ""][:4]
-    bounds = ((0.3, 50.0), (0.001, 0.999), (0.001, 0.9999), (0.1, 100_000.0))
-    values = [_within(part, *bound) for part, bound in zip(parts, bounds, strict=True)]
-    return Target(*values)
-
-
-def _target_text(target: Target) -> str:
-    values = (target.resolution, target.cc_half, target.completeness, target.multiplicity)
-    return ",".join("" if value is None else f"{value:g}" for value in values).rstrip(",")
-
-
-def _within(text: str, low: float, high: float) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if low <= value <= high else None

@@ -58,7 +58,8 @@ class Facts:
     when the newest frame was taken (s since 1970); ``ice`` and ``saturation``: shares of the last 10 s; mean cell
     ``volume`` of the last minute and ``whole_volume`` of the run (Å³), of one of the ``forms`` of the crystal where
     there are several; ``…_frame``: the newest image that shows it; ``needs``: lattices that each wanted quantity takes.
-    ``history``: what is counted now was taken before.
+    ``since``: from when on news come as they are made (s since 1970); ``troubles``: which sources cannot be read, in
+    sentences. ``history``: what is counted now was taken before.
     """
 
     at: float
@@ -78,6 +79,8 @@ class Facts:
     lattices: int = 0
     needs: Mapping[str, float] = field(default_factory=dict)
     ended: bool = False
+    since: float | None = None
+    troubles: tuple[str, ...] = ()
     history: bool = False
 
 
@@ -134,7 +137,10 @@ class Cusum:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is known from before: counts at the last block, usual rate and volume, targets met, what was said when."""
+    """What is known from before: counts at the last block, usual rate and volume, targets met, what was said when.
+
+    ``still``: of which newest frame (its time) it was said that none came after it, ``stills``: how often.
+    """
 
     hits: int = 0
     judged: int = 0
@@ -143,6 +149,8 @@ class Memory:
     forms: int = 0
     met: frozenset[str] = frozenset()
     said: Mapping[str, float] = field(default_factory=dict)
+    still: float | None = None
+    stills: int = 0
 
 
 _QUANTITIES: Final = {"cc_half": "CC½", "completeness": "completeness", "multiplicity": "multiplicity"}
@@ -151,12 +159,15 @@ _QUANTITIES: Final = {"cc_half": "CC½", "completeness": "completeness", "multip
 def judge(rules: Rules, facts: Facts, memory: Memory) -> tuple[list[Alert], Memory]:
     """(what is to be said now, what is to be remembered).
 
-    What is muted, or was said within the hold-off, is not said; what holds on is said when that has passed.
+    What is muted, or was said within the hold-off, is not said; what holds on is said when that has passed. That one
+    and the same frame is still the newest is said ever more seldom: the hold-off doubles.
     """
     met = memory.met | {name for name, need in facts.needs.items() if facts.lattices >= need}
     if facts.history:
         # History is no news.
         return [], replace(memory, hits=facts.hits, judged=facts.judged, met=met)
+    if facts.judged < memory.judged:  # counted anew by another process, of what the sources still have
+        memory = replace(memory, hits=facts.hits, judged=facts.judged)
     block = facts.judged - memory.judged
     before = memory
     if block >= _BLOCK:
@@ -173,11 +184,14 @@ def judge(rules: Rules, facts: Facts, memory: Memory) -> tuple[list[Alert], Memo
             *_shares(rules, facts),
             *_drifted(rules, facts, memory),
         )
-        if facts.at - memory.said.get(alert.kind, -math.inf) >= rules.hold_off
+        if facts.at - memory.said.get(alert.kind, -math.inf) >= _hold_off(rules, facts, memory, alert.kind)
     ]
     # Each target is met once: there is nothing to hold off.
     found = [alert for alert in (*found, *_met(rules, facts, met - memory.met)) if not _mute(rules, alert)]
     told = {alert.kind for alert in found}
+    if "stalled" in told:
+        again = memory.still == facts.newest
+        memory = replace(memory, still=facts.newest, stills=memory.stills + 1 if again else 1)
     return found, replace(
         memory,
         rate=memory.rate.restarted() if "rate" in told else memory.rate,
@@ -185,6 +199,11 @@ def judge(rules: Rules, facts: Facts, memory: Memory) -> tuple[list[Alert], Memo
         met=met,
         said={**memory.said, **dict.fromkeys(told, facts.at)},
     )
+
+
+def _hold_off(rules: Rules, facts: Facts, memory: Memory, kind: Kind) -> float:
+    again = kind == "stalled" and memory.still == facts.newest
+    return rules.hold_off * (2.0 ** min(memory.stills - 1, 20) if again else 1.0)
 
 
 def _mute(rules: Rules, alert: Alert) -> bool:
@@ -212,8 +231,15 @@ def _stalled(rules: Rules, facts: Facts) -> Iterator[Alert]:
     if rules.stalled is None or facts.newest is None or facts.ended:
         return
     silent = facts.at - facts.newest
-    if silent >= rules.stalled:
-        yield Alert("stalled", facts.at, f"No frame for {silent:.0f} s.", _at(facts.last))
+    # Nobody knows of frames that nobody has asked for yet.
+    heard = facts.at - max(facts.newest, facts.since if facts.since is not None else facts.newest)
+    if heard >= rules.stalled:
+        words = " ".join((f"No frame for {_span(silent)}.", *facts.troubles))
+        yield Alert("stalled", facts.at, words, _at(facts.last))
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _shares(rules: Rules, facts: Facts) -> Iterator[Alert]:

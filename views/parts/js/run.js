@@ -16,6 +16,7 @@ const WATCHED = [
 const KINDS = {rate: "Hit rate", stalled: "No frame", ice: "Ice", saturation: "Saturation", cell: "Cell volume", target: "Target"}
 const MUTE_SECONDS = 1800
 const clock = (t) => new Date(t * 1000).toLocaleTimeString("en-GB", {hour12: false})
+const told = (t) => (Date.now() / 1000 - t < 43200 ? clock(t) : new Date(t * 1000).toLocaleString("en-GB", {day: "numeric", month: "short", hour: "2-digit", minute: "2-digit"}))
 const percent = (share) => number(100 * share, share < 0.0995 ? 2 : 1)
 const duration = (s) => (s < 90 ? `${Math.round(s)} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${number(s / 3600, 1)} h`)
 
@@ -29,7 +30,8 @@ export function render(given) {
     else if (message.type === "clusters") { now.clusters = message.clusters; cluster = message.cluster; grouped() }
     else if (message.type === "target") { now.target = message.text; setTarget() }
     else if (message.type === "rules") { Object.assign(now, {rules: message.rules, muted: message.muted, kept: message.kept}); setRules() }
-    else if (message.type === "alerts") { now.alerts = message.alerts; said(); calm() }
+    else if (message.type === "alerts") { now.alerts = message.alerts; said() }
+    else if (message.type === "watch") { Object.assign(now, {watch: message.watch, unwatched: message.unwatched, unwished: message.trouble}); setWatch() }
     else if (message.type === "begin" || (message.type === "all" && message.line)) begin(message)
   })
 
@@ -44,6 +46,7 @@ export function render(given) {
   const state = h("span.badge")
   const notice = h("div.r-notice", {role: "status"})
   const alerts = h("ol.r-alerts", {"aria-live": "polite"})
+  const watching = h("span.quiet")
   const plot = rates((kind) => { shown = kind; draw() })
   const drifting = drift((kind) => { drifted = kind; drawDrift() })
   const driftBox = h("div.r-drift", {hidden: true}, drifting.element)
@@ -68,6 +71,7 @@ export function render(given) {
   const allSeen = h("button.plain", {type: "button", hidden: true, onclick: () => tell({type: "acknowledge"})}, "All seen")
   const ask = h("button.plain", {type: "button", onclick: async () => { await Notification.requestPermission(); allow() }}, "Notify me in this browser")
   const allow = () => { ask.hidden = !("Notification" in window) || Notification.permission !== "default" }
+  const watches = h("fieldset.r-watch")
   let shown = "rates"
   let drifted = "c"
   let brushed = null
@@ -81,7 +85,7 @@ export function render(given) {
       h("div.r-pair", {}, h("section.card.r-target", {}, h("h2", {}, "Target"), targetForm, needs), laser)), chip.element),
     h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Cells"), cellHead, clear, h("span.gap"), types), histograms, groups, driftBox),
     h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Frames"), h("span.gap"), together), queues),
-    h("div.r-foot", {}, h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Alerts"), h("span.gap"), allSeen), alerts, mutes, h("details.r-rules", {}, h("summary", {}, "Set the alerts"), rulesForm, kept, ask)),
+    h("div.r-foot", {}, h("section.card", {}, h("div.r-line", {}, h("h2", {}, "Alerts"), watching, h("span.gap"), allSeen), alerts, mutes, h("details.r-rules", {}, h("summary", {}, "Set the alerts"), rulesForm, kept, watches, ask)),
       h("section.card", {}, h("h2", {}, "Sources"), sources))))
 
   function form(labels, send) {
@@ -109,6 +113,15 @@ export function render(given) {
       h("button.plain", {type: "button", onclick: () => tell({type: "mute", kind, seconds: 0})}, "Tell again"))))
   }
 
+  function setWatch() {
+    const until = (t) => new Date(t * 1000).toLocaleDateString("en-GB", {day: "numeric", month: "short"})
+    const one = (place, label) => label && h("label", {}, h("input", {type: "checkbox", checked: now.watch?.[place] != null, disabled: place === "run" && now.head?.ended && now.watch?.[place] == null, onchange: (event) => tell({type: "watch", place, on: event.currentTarget.checked})}),
+      label, now.watch?.[place] != null && h("span.quiet", {}, ` until ${until(now.watch[place])}`))
+    watches.replaceChildren(h("legend", {}, "Watch also while no page is open"), one("run", now.head?.ended ? "This run (it has ended)" : "This run"),
+      one("visit", `Every run of ${now.place?.visit ?? "this visit"}`), one("beamline", now.place?.beamline && `My runs at ${now.place.beamline}`) || "",
+      h("p.quiet", {}, now.unwished || "For a week. What happened is in the head of every page (⚠)."))
+    watching.textContent = now.unwatched || (now.head?.ended ? "" : Object.keys(now.watch ?? {}).length ? "Watched, also while this page is closed." : "Watched while this page is open.")
+  }
   function begin(fresh) {
     Object.assign(now, fresh)
     title.textContent = now.title ?? ""
@@ -119,14 +132,15 @@ export function render(given) {
     setRules()
     allow()
     head()
+    setWatch()
     slow()
     said()
     draw()
-    const newest = now.alerts?.[0] // told while the page was still being drawn
-    if (newest && !newest.seen && now.head && now.head.at - newest.time < 60) call(newest)
   }
-  function tick({head: fresh, line, more, slow: later, alerts: found}) {
+  function tick({head: fresh, line, more, slow: later}) {
+    const before = now.head?.ended
     if (fresh) now.head = fresh
+    if (fresh && fresh.ended !== before) setWatch()
     if (line) now.line = line
     if (more && now.line) {
       for (const [place, bin] of Object.entries(more.bins)) {
@@ -137,11 +151,6 @@ export function render(given) {
       if (now.line.first == null) now.line.first = more.first
     }
     if (later) now.slow = later
-    if (found) {
-      now.alerts = found
-      said()
-      call(found[0])
-    }
     head()
     if (later) slow()
     draw()
@@ -194,7 +203,7 @@ export function render(given) {
     tiles.age.detail.textContent = now.head?.ended ? "the run has ended" : old == null ? "no frame yet" : clock(newest)
     tiles.age.box.classList.toggle("r-late", !now.head?.ended && old != null && old > 10)
   }
-  const ageing = setInterval(() => { age(); warn() }, 500)
+  const ageing = setInterval(age, 500)
 
   function slow() {
     const it = now.slow
@@ -262,37 +271,18 @@ export function render(given) {
     allSeen.hidden = !list.some((alert) => !alert.seen)
     const image = (at) => link("a", `${now.frames}&image=${at}`, {}, number(at, 0))
     const where = ([first, last]) => ["Image ", ...(first < last ? [image(first), " to "] : []), image(last), " "]
-    alerts.replaceChildren(...(list.length ? list.map((alert) => h(`li${alert.seen ? ".r-seen" : ""}`, {}, h("time.quiet", {}, clock(alert.time)), ` ${alert.text} `, alert.frames ? where(alert.frames) : "",
-      alert.seen ? "" : h("button.plain", {type: "button", onclick: () => tell({type: "acknowledge", id: alert.id})}, "Seen"), " ",
+    alerts.replaceChildren(...(list.length ? list.map((alert) => h(`li${alert.seen ? ".r-seen" : ""}`, {}, h("time.quiet", {}, told(alert.time)), h("span", {}, alert.text), alert.frames ? h("span.quiet", {}, where(alert.frames)) : "",
+      alert.seen ? h("span.quiet", {}, "seen") : h("button.plain", {type: "button", onclick: () => tell({type: "acknowledge", id: alert.id})}, "Seen"),
       alert.kind === "target" ? "" : h("button.plain", {type: "button", title: `Do not tell of this for half an hour: ${KINDS[alert.kind]}`, onclick: () => tell({type: "mute", kind: alert.kind, seconds: MUTE_SECONDS})}, "Mute 30 min")))
       : [h("li.none", {}, "No alert so far.")]))
   }
-  let plain = null
-  let warning = null // stands in the title until somebody touches the page
-  function warn() {
-    if (!warning || document.title === warning) return
-    if (!document.title.startsWith("⚠")) plain = document.title
-    document.title = warning
-  }
-  function call(alert) {
-    warning = `⚠ ${alert.text}`
-    warn()
-    if ("Notification" in window && Notification.permission === "granted") new Notification(now.title, {body: alert.text, tag: alert.kind})
-  }
-  const calm = () => {
-    warning = null
-    if (plain && document.title.startsWith("⚠")) document.title = plain
-  }
-  addEventListener("pointerdown", calm)
   const watcher = new ResizeObserver(() => { draw(); drawDrift() })
   watcher.observe(plot.element)
   watcher.observe(drifting.element)
   gone(() => {
     clearInterval(ageing)
-    removeEventListener("pointerdown", calm)
     watcher.disconnect()
     chip.stop()
-    calm()
   })
   if (content.line) begin(content)
 }

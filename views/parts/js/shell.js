@@ -1,6 +1,7 @@
 // The frame of the page: header, jump box, address bar, connection, theme and the body.
 const {h, put, icon, link, own, talk, tone, typing} = await import(`./dom.js${new URL(import.meta.url).search}`)
 const {guard} = await import(`./guard.js${new URL(import.meta.url).search}`)
+const {bell} = await import(`./bell.js${new URL(import.meta.url).search}`)
 const {dress} = await import(`./dress.js${new URL(import.meta.url).search}`)
 
 const KEPT = "lens-theme"
@@ -18,6 +19,7 @@ export function render(given) {
   const jump = jumpBox(tell)
   const themeButton = h("button.plain.square", {type: "button", onclick: () => setTheme(themeNow() === "dark" ? "light" : "dark")})
   const account = h("details.account")
+  const alarm = bell((id) => tell({type: "seen", id}), titled)
   const bar = h("div.lost", {role: "status", hidden: true}, h("span.pulse"), "Connection lost, trying again…")
   const notices = h("div.notices", {"aria-live": "polite"})
   const crumbs = h("nav.crumbs", {"aria-label": "Where you are"})
@@ -25,7 +27,7 @@ export function render(given) {
   const said = h("div.unseen", {role: "status"})
   const main = h("main.main", {id: "main", tabindex: "-1"}, crumbs, notices, body)
   const skip = h("a.skip", {href: "#main", onclick: (event) => { event.preventDefault(); main.focus() }}, "Skip to content")
-  const header = h("header.header", {}, brand, nav, h("span.gap"), jump.element, demo, themeButton, account, h("div.busy", {hidden: true}))
+  const header = h("header.header", {}, brand, nav, h("span.gap"), jump.element, demo, alarm.element, themeButton, account, h("div.busy", {hidden: true}))
   el.append(h("div.page", {}, skip, header, bar, main, said))
 
   // -- drawing
@@ -34,7 +36,7 @@ export function render(given) {
     if ("site" in changed || "title" in changed) {
       const site = content.site?.name || "ISPyB Lens"
       brand.replaceChildren(h("span.mark", {"aria-hidden": "true"}), site)
-      document.title = content.title ? `${content.title} · ${site}` : site
+      titled()
       demo.hidden = !content.site?.demo
       if ("title" in changed) said.textContent = content.title || ""
     }
@@ -42,6 +44,7 @@ export function render(given) {
       link("a", item.link, {"aria-current": item.current ? "page" : null}, item.label)))
     if ("crumbs" in changed || "aside" in changed) drawCrumbs()
     if ("person" in changed || "logout" in changed || "methods" in changed || "csrf" in changed) drawAccount()
+    if ("alerts" in changed) alarm.show(content.alerts ?? [])
     if ("notices" in changed) notices.replaceChildren(...(content.notices ?? []).map(notice))
     if ("busy" in changed) {
       header.querySelector(".busy").hidden = !content.busy
@@ -50,6 +53,11 @@ export function render(given) {
     if ("theme" in changed) setTheme(kept() ?? content.theme, false)
     if ("spans" in changed) spread()
     if ("search" in changed) address(changed)
+  }
+
+  function titled() {
+    const site = content.site?.name || "ISPyB Lens"
+    document.title = alarm.titled(content.title ? `${content.title} · ${site}` : site)
   }
 
   function drawCrumbs() {
@@ -139,6 +147,7 @@ export function render(given) {
   // -- keys
 
   listen(document, "keydown", (event) => {
+    if (event.key === "Escape") alarm.close(true)
     if (event.key === "Escape" && account.open) { account.open = false; account.firstChild.focus() }
     const combined = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)
     if (!combined && (event.key !== "/" || typing(event) || event.ctrlKey || event.metaKey || event.altKey)) return
@@ -148,6 +157,8 @@ export function render(given) {
   listen(document, "pointerdown", (event) => {
     if (account.open && !event.composedPath().includes(account)) account.open = false
     if (!event.composedPath().includes(jump.element)) jump.close()
+    if (!event.composedPath().includes(alarm.element)) alarm.close()
+    alarm.calm()
   })
 
   // -- theme

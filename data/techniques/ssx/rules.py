@@ -1,14 +1,12 @@
-"""Alerts of one browser's monitor: the rules that its user has set, applied to the numbers of the run."""
+"""Rules of alerts and what is remembered of a run, as texts: what a form sends, and what is kept."""
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
-from data.live.runs import Watched
-from data.techniques.ssx.alerts import Alert, Facts, Memory, Rules, judge
-from data.techniques.ssx.clusters import steady
-from data.techniques.ssx.merging import Target, needs
+from data.techniques.ssx.alerts import Cusum, Memory, Rules
+from data.techniques.ssx.merging import Target
 
 _BOUNDS: Final = {
     "rate_change": (0.05, 5.0),
@@ -80,55 +78,38 @@ def rules_from(text: str | None) -> Rules:
     )
 
 
-def place_of(watched: Watched) -> str:
-    """Where these rules are kept: for runs of one kind at one beamline."""
-    what = watched.about
-    return f"alerts ssx-{'chip' if what.chip else 'jet'} {what.beamline or ''}".strip()[:64]
+def remembered(memory: Memory) -> dict[str, Any]:
+    """A memory as plain values, for JSON."""
+    return {**asdict(memory), "met": sorted(memory.met), "said": dict(memory.said)}
 
 
-def facts_of(watched: Watched, now: float, target: Target) -> Facts:
-    """The numbers that alerts are judged by."""
-    run, head = watched.run, watched.run.now(now)
-    hit = head.whole.hit
-    wanted = needs(target, (), run.multiplicity(target.resolution) if target.resolution else None)
-    mixed = steady(watched.clustering.held, run.newest_volumes(now))
-    volume, whole, forms = mixed or (run.recent_volume(now), run.mean_volume(), 1)
-    return Facts(
-        at=now,
-        hits=hit.hits if hit else 0,
-        judged=hit.frames if hit else 0,
-        dispersion=run.dispersions()[0],
-        last=run.last,
-        newest=head.newest,
-        ice=run.recent_share("iced", now),
-        ice_frame=run.latest("iced"),
-        saturation=run.recent_share("saturated", now),
-        saturation_frame=run.latest("saturated"),
-        volume=volume,
-        whole_volume=whole,
-        forms=forms,
-        cell_frame=run.latest("indexed"),
-        lattices=head.lattices,
-        needs={need.quantity: need.lattices for need in wanted},
-        ended=watched.about.end is not None,
-        history=watched.loading,
-    )
+def memory_of(given: object) -> Memory | None:
+    """What `remembered` made; None where it cannot be read."""
+    if not isinstance(given, dict):
+        return None
+    try:
+        return Memory(**{**given, "rate": Cusum(**given["rate"]), "met": frozenset(given["met"])})
+    except (TypeError, KeyError):
+        return None
 
 
-class Watchdog:
-    """Looks at a run each time it changed, by ``rules`` as they are then."""
+def target_of(text: str) -> Target:
+    """``1.8,0.3,0.95,10``: resolution in Å, CC½, completeness, multiplicity; empty where not wanted."""
+    parts = [*text.split(","), "", "", "", ""][:4]
+    bounds = ((0.3, 50.0), (0.001, 0.999), (0.001, 0.9999), (0.1, 100_000.0))
+    values = [_within(part, *bound) for part, bound in zip(parts, bounds, strict=True)]
+    return Target(*values)
 
-    def __init__(self, rules: Rules, target: Target | None = None) -> None:
-        self.rules = rules
-        self._target = target or Target()
-        self._memory = Memory()
 
-    def aim(self, target: Target) -> None:
-        """Another target may be met anew."""
-        if target != self._target:
-            self._target, self._memory = target, replace(self._memory, met=frozenset())
+def target_text(target: Target) -> str:
+    """What `target_of` reads."""
+    values = (target.resolution, target.cc_half, target.completeness, target.multiplicity)
+    return ",".join("" if value is None else f"{value:g}" for value in values).rstrip(",")
 
-    def look(self, watched: Watched, now: float) -> list[Alert]:
-        """What is to be said now; what was said within the hold-off is not said again."""
-        found, self._memory = judge(self.rules, facts_of(watched, now, self._target), self._memory)
-        return found
+
+def _within(text: str, low: float, high: float) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if low <= value <= high else None
