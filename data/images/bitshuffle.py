@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from data.images.formats.chunk import Damaged, Rejected
 from data.images.kernels import compiled
-from data.images.planes import fetch, lift, odd_of, pixel_of, raw, turn, values_of, walk
+from data.images.lz4 import SLACK
+from data.images.planes import fetch, lift, odd_of, pixel_of, raw, restore, turn, values_of, walk
+from data.images.vectors import most32
 
 _MOST_BLOCK = 1 << 20
 _MOST_FRAMES = 255  # whose faint pixels a short sum holds
@@ -21,13 +23,13 @@ def _pool_loop(
     """Rows `begin` to `end` of the reduced image; False where a block is damaged."""
     height, width = shape
     pixels = height * width
-    bits = np.empty(each * s, np.uint8)
+    bits = np.empty(each * s + SLACK, np.uint8)
     words = bits.view(np.uint64)
     turned = np.empty(each // 8, np.uint64)
     values = np.empty(each, np.uint32)
     lifted = np.empty(each, np.uint8)
     odd = np.empty(max(1, each // 64), np.uint64)
-    line = np.zeros(width, np.uint8)
+    line = np.zeros(width + factor + 32, np.uint8)
     first, last = begin * factor * width, min(height, end * factor) * width
     blocks = len(starts) - 1
     full = blocks - (1 if tail else 0)
@@ -41,9 +43,10 @@ def _pool_loop(
             raw(src, starts[-1], n, s, table, lifted)
         else:
             n = each if block < full else tail
-            if not fetch(src, starts, block, n, s, bits):
+            one, left = fetch(src, starts, block, n, s, True, bits)
+            if one < 0:
                 return False
-            lift(bits, words, n, s, turned, values, odd, table, lifted)
+            lift(bits, words, n, s, one, left, turned, values, odd, table, lifted)
         if flags[block]:
             hidden = masked[start : start + n]
             for i in range(n):
@@ -63,14 +66,13 @@ def _pool_loop(
                 x = 0
                 y += 1
                 if y % factor == 0 or y == height:
-                    _across(line, factor, out[(y - 1) // factor])
+                    _across(line, width, factor, out[(y - 1) // factor])
                     line[:] = 0
     return True
 
 
-def _across_loop(line: Any, factor: int, out: Any) -> None:
-    """The maxima of so many neighbours, lowered by one: 0 becomes 255, masked. Spoils `line`."""
-    long = len(line)
+def _across_loop(line: Any, long: int, factor: int, out: Any) -> None:
+    """The maxima of so many neighbours, lowered by one: 0 becomes 255, masked. Spoils `line`, which is longer."""
     while factor % 2 == 0:  # halving becomes vectors, another step does not
         for column in range(long // 2):
             line[column] = max(line[2 * column], line[2 * column + 1])
@@ -82,11 +84,16 @@ def _across_loop(line: Any, factor: int, out: Any) -> None:
         for column in range(len(out)):
             out[column] = line[column] - np.uint8(1)
         return
+    # The maxima of more and more neighbours, of which each so many-th is taken.
+    line[long : long + factor] = 0
+    wide = 1
+    while wide < factor:
+        step = min(wide, factor - wide)
+        for column in range(0, long, 32):
+            most32(line, column, column + step)
+        wide += step
     for column in range(len(out)):
-        best = np.uint8(0)
-        for k in range(column * factor, min(long, (column + 1) * factor)):
-            best = max(best, line[k])
-        out[column] = best - np.uint8(1)
+        out[column] = line[column * factor] - np.uint8(1)
 
 
 _across = compiled(_across_loop)
@@ -99,7 +106,7 @@ def _region_loop(src: Any, starts: Any, each: int, tail: int, s: int, shape: Any
     """The pixels of a rectangle as they are, masked or not; False where a block is damaged."""
     height, width = shape
     pixels = height * width
-    bits = np.empty(each * s, np.uint8)
+    bits = np.empty(each * s + SLACK, np.uint8)
     turned = np.empty(each // 8, np.uint64)
     values = np.empty(each, np.uint32)
     rows, columns = out.shape
@@ -120,7 +127,7 @@ def _region_loop(src: Any, starts: Any, each: int, tail: int, s: int, shape: Any
                 if block < blocks:
                     n = each if block < full else tail
                     begin = block * each
-                    if not fetch(src, starts, block, n, s, bits):
+                    if fetch(src, starts, block, n, s, False, bits)[0] < 0:
                         return False
                     values_of(bits, n, s, turned, values)
                 else:
@@ -150,7 +157,7 @@ def _fold_loop(
 
     `summed`: sums into `total` and the valid frames into `number`; else the maximum and one more, 0 where masked.
     """
-    bits = np.empty(each * s, np.uint8)
+    bits = np.empty(each * s + SLACK, np.uint8)
     words = bits.view(np.uint64)
     turned = np.empty(each // 8, np.uint64)
     low = turned.view(np.uint8)
@@ -181,24 +188,25 @@ def _fold_loop(
                         v |= np.uint32(src[at[blocks] + i * s + byte]) << np.uint32(8 * byte)
                     values[i] = v
             else:
-                if not fetch(src, at, block, n, s, bits):
+                one, left = fetch(src, at, block, n, s, True, bits)
+                if one < 0:
                     return False
-                few = n % 64 == 0 and odd_of(words, n, s, odd) <= n // 16
+                few = n % 64 == 0 and odd_of(words, n, 8 * s - left, False, odd) <= n // 16
                 if few:  # 255 is masked and all else is below 32, but for the odd ones
                     turn(bits, n, 0, turned)
                     for i in range(n // 64):
-                        left = odd[i]
+                        rest = odd[i]
                         place = 64 * i
-                        while left != 0:
-                            if left & np.uint64(1):
+                        while rest != 0:
+                            if rest & np.uint64(1):
                                 low[place] = 255
-                                v = pixel_of(words, n // 64, s, place)
+                                v = pixel_of(words, n // 64, s, one, left, place)
                                 if summed:
                                     into[place] += np.uint64(v)
                                     counted[place] += np.uint32(1)
                                 else:
                                     into[place] = max(into[place], np.uint32(v + np.uint32(1)))
-                            left >>= np.uint64(1)
+                            rest >>= np.uint64(1)
                             place += 1
                     if summed:
                         for i in range(n):
@@ -209,6 +217,7 @@ def _fold_loop(
                         for i in range(n):
                             faint[i] = max(faint[i], np.uint8(low[i] + np.uint8(1)))
                     continue
+                restore(bits, n // 8, s, one, left)
                 values_of(bits, n, s, turned, values)
             for i in range(n):
                 if values[i] != top:

@@ -1,9 +1,11 @@
 """Compiled loops over whole frames. Importing this needs numba, which is an extra (`fast`).
 
-They release the GIL and keep their machine code on disk, so that only the first start compiles.
+They release the GIL and keep their machine code on disk, so that only the first start compiles. It is kept for these
+very sources: numba itself would go on with a loop whose own file is the same while another that it calls has changed.
 Never `parallel=True`: numba's own threads abort when two of ours enter at once.
 """
 
+import hashlib
 import os
 from importlib import import_module
 from pathlib import Path
@@ -13,9 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 _numba: Any = import_module("numba")
-if not _numba.config.CACHE_DIR:
+_SOURCES = ("kernels.py", "vectors.py", "lz4.py", "planes.py", "bitshuffle.py")
+
+
+def _folder() -> str:
     # Never beside the code, which may be installed for many and not be ours to write to.
-    _numba.config.CACHE_DIR = str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ispyb-lens")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ispyb-lens"
+    here = Path(__file__).parent
+    sources = [str(here), *(str((here / name).stat().st_mtime_ns) for name in _SOURCES)]
+    name = hashlib.blake2b("\n".join(sources).encode(), digest_size=8).hexdigest()
+    return str(Path(os.environ.get("NUMBA_CACHE_DIR") or home) / name)
+
+
+_numba.config.CACHE_DIR = _folder()
 
 
 def folder() -> str:

@@ -24,7 +24,7 @@ def kernels() -> ModuleType | None:
 
 
 def bitshuffle() -> ModuleType | None:
-    """The direct decoder, where numba and LZ4 are found and nobody holds it back."""
+    """The direct decoder, where numba is found and nobody holds it back."""
     return None if _State.held_back else _bitshuffle()
 
 

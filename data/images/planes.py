@@ -3,41 +3,23 @@
 A chunk is: the number of bytes unpacked (8 bytes, big-endian), the bytes of a block (4), then for each block its
 compressed length (4) and an LZ4 block; pixels that fill no eight are raw at the end. In a block of n pixels of s bytes,
 plane p (of 8·s) holds bit p of each pixel, eight pixels to a byte. A block stays in the first-level cache. In nearly
-all blocks of a photon counter the planes above the lowest eight are those of the mask (all ones), so only eight planes
-are turned. LZ4 is the one in hdf5plugin's library; where its symbol is not found, importing this raises ImportError.
+all blocks of a photon counter the planes above the lowest eight are those of the mask (all ones): `lz4` leaves out most
+of them, and few planes are turned.
 """
 
-import ctypes
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data.images.kernels import compiled
-
-
-def _library() -> str:
-    """hdf5plugin's bitshuffle, which brings LZ4. Raises ImportError where it has no such symbol."""
-    folder = Path(str(import_module("hdf5plugin").__file__)).parent / "plugins"
-    for path in sorted(folder.glob("libh5bshuf*")):
-        try:
-            if hasattr(ctypes.CDLL(str(path)), "LZ4_decompress_safe"):
-                return str(path)
-        except OSError:
-            continue
-    raise ImportError("hdf5plugin's library has no LZ4_decompress_safe")
-
-
-_types: Any = import_module("numba").types
-import_module("llvmlite.binding").load_library_permanently(_library())
-_lz4 = _types.ExternalFunction(
-    "LZ4_decompress_safe", _types.intc(_types.voidptr, _types.voidptr, _types.intc, _types.intc)
-)
+from data.images.lz4 import unpack
+from data.images.vectors import copy8, raise4, raise4_masked, raise5_masked, raise8_masked
 
 _T1, _T2, _T3 = np.uint64(0x00AA00AA00AA00AA), np.uint64(0x0000CCCC0000CCCC), np.uint64(0x00000000F0F0F0F0)
 _S1, _S2, _S3 = np.uint64(7), np.uint64(14), np.uint64(28)
-_LOW, _HIGH, _ONES = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x8080808080808080), np.uint64(0x0101010101010101)
+_ONES = np.uint64(0x0101010101010101)
+_PAIRS, _FOURS, _EIGHTS = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
+_C1, _C2, _C4, _C56 = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
 _B = tuple(np.uint64(8 * k) for k in range(8))
 _B0, _B1, _B2, _B3, _B4, _B5, _B6, _B7 = _B
 
@@ -98,55 +80,43 @@ turn = compiled(_turn_loop)
 walk = compiled(_walk_loop)
 
 
-def _differ_loop(words: Any, w: int, first: int, odd: Any) -> None:
-    """Add to `odd` where one of the eight planes from `first` on is not as the last plane."""
-    last = words[len(words) - w :]
-    at = first * w
-    p0, p1, p2, p3 = words[at : at + w], words[at + w : at + 2 * w], words[at + 2 * w : at + 3 * w], words[at + 3 * w :]
-    at += 4 * w
-    p4, p5, p6, p7 = words[at : at + w], words[at + w : at + 2 * w], words[at + 2 * w : at + 3 * w], words[at + 3 * w :]
-    for i in range(w):
-        x = last[i]
-        odd[i] |= (
-            (p0[i] ^ x) | (p1[i] ^ x) | (p2[i] ^ x) | (p3[i] ^ x)
-            | (p4[i] ^ x) | (p5[i] ^ x) | (p6[i] ^ x) | (p7[i] ^ x)
-        )  # fmt: skip
+def _odd_loop(words: Any, n: int, there: int, wide: bool, odd: Any) -> Any:
+    """How many pixels are neither masked (all bits set) nor below 32 (or 256: `wide`), and which, as bits of `odd`.
 
-
-differ = compiled(_differ_loop)
-
-
-def _odd_loop(words: Any, n: int, s: int, odd: Any) -> Any:
-    """How many pixels are neither masked (all bits set) nor below 32, and which, as bits of `odd`.
-
-    `words` are the planes as words of 64 pixels, of which n is a multiple.
+    `words` are the planes as words of 64 pixels, of which n is a multiple; `there`: how many planes there are.
     """
     w = n // 64
     odd = odd[:w]
-    words = words[: 8 * s * w]
+    words = words[: there * w]
+    last = words[(there - 1) * w :]
     for i in range(w):
         odd[i] = 0
-    for first in range(8, 8 * s, 8):
-        differ(words, w, first, odd)
-    last = words[(8 * s - 1) * w :]
+    for p in range(8, there - 1):
+        plane = words[p * w : (p + 1) * w]
+        for i in range(w):
+            odd[i] |= plane[i] ^ last[i]
     p0, p1, p2, p3 = words[:w], words[w : 2 * w], words[2 * w : 3 * w], words[3 * w : 4 * w]
     p4, p5, p6, p7 = words[4 * w : 5 * w], words[5 * w : 6 * w], words[6 * w : 7 * w], words[7 * w : 8 * w]
     some = np.uint64(0)
     for i in range(w):
         x = last[i]
         whole = x & ~odd[i] & p0[i] & p1[i] & p2[i] & p3[i] & p4[i] & p5[i] & p6[i] & p7[i]
-        found = (odd[i] | x | p5[i] | p6[i] | p7[i]) & ~whole
+        found = odd[i] | x
+        if not wide:
+            found |= p5[i] | p6[i] | p7[i]
+        found &= ~whole
         odd[i] = found
         some |= found
     if some == 0:
         return 0
-    number = 0
-    for i in range(w):
+    number = np.uint64(0)
+    for i in range(w):  # bits of a word, added in pairs, fours, eights and all
         x = odd[i]
-        while x != 0:
-            x &= x - np.uint64(1)
-            number += 1
-    return number
+        x -= (x >> _C1) & _PAIRS
+        x = (x & _FOURS) + ((x >> _C2) & _FOURS)
+        x = (x + (x >> _C4)) & _EIGHTS
+        number += (x * _ONES) >> _C56
+    return np.int64(number)
 
 
 def _code_loop(v: int, top: int, table: Any) -> Any:
@@ -166,48 +136,82 @@ odd_of = compiled(_odd_loop)
 code_of = compiled(_code_loop)
 
 
-def _pixel_loop(words: Any, w: int, s: int, place: int) -> Any:
-    """All bits of one pixel of a block, from planes of `w` words."""
+def _pixel_loop(words: Any, w: int, s: int, first: int, left: int, place: int) -> Any:
+    """All bits of one pixel of a block, from planes of `w` words, of which `left` are left out from `first` on."""
     at = place // 64
     shift = np.uint64(place % 64)
     v = np.uint32(0)
     for p in range(8 * s):
-        v |= np.uint32((words[p * w + at] >> shift) & np.uint64(1)) << np.uint32(p)
+        there = p if p < first else max(first - 1, p - left)
+        v |= np.uint32((words[there * w + at] >> shift) & np.uint64(1)) << np.uint32(p)
     return v
 
 
 pixel_of = compiled(_pixel_loop)
 
 
+def _restore_loop(planes: Any, w: int, s: int, first: int, left: int) -> None:
+    """Put the planes in their places that were left out; `w` is a multiple of eight where some were."""
+    if left == 0:
+        return
+    for p in range(8 * s - 1, first - 1, -1):
+        there = max(first - 1, p - left)
+        for i in range(0, w, 8):
+            copy8(planes, p * w + i, planes, there * w + i)
+
+
+restore = compiled(_restore_loop)
+
+
 def _lift_loop(
-    planes: Any, words: Any, n: int, s: int, turned: Any, values: Any, odd: Any, table: Any, lifted: Any
-) -> None:
+    planes: Any, words: Any, n: int, s: int, first: int, left: int, turned: Any, values: Any, odd: Any, table: Any,
+    lifted: Any,
+) -> None:  # fmt: skip
     """The code of each pixel of a block and one more, 0 where masked, into `lifted`."""
     top = (np.int64(1) << (8 * s)) - 1
     number = n
+    wide = False
     if n % 64 == 0:
-        number = odd_of(words, n, s, odd)
+        number = odd_of(words, n, 8 * s - left, False, odd)
+        if number > n // 16:
+            wide = True
+            number = odd_of(words, n, 8 * s - left, True, odd)
     if number > n // 16:
+        restore(planes, n // 8, s, first, left)
         values_of(planes, n, s, turned, values)
         for i in range(n):
             lifted[i] = code_of(np.int64(values[i]), top, table)
         return
-    turn(planes, n, 0, turned)
-    raised = lifted.view(np.uint64)[: n // 8]
-    for j in range(n // 8):
-        x = turned[j]
-        raised[j] = ((x & _LOW) + _ONES) ^ (x & _HIGH)
+    w = n // 64
+    last = (8 * s - left - 1) * w
+    p4, p5 = words[4 * w : 5 * w], words[last : last + w]
+    some = np.uint64(0)
+    other = np.uint64(0)
+    for i in range(w):
+        some |= p5[i]
+        other |= p4[i] ^ p5[i]
+    if wide:
+        for at in range(0, n // 8, 4):
+            raise8_masked(planes, n // 8, at, 8 * last, lifted)
+    elif other != 0:
+        for at in range(0, n // 8, 4):
+            raise5_masked(planes, n // 8, at, 8 * last, lifted)
+    elif some != 0:
+        for at in range(0, n // 8, 4):
+            raise4_masked(planes, n // 8, at, 8 * last, lifted)
+    else:
+        for at in range(0, n // 8, 4):
+            raise4(planes, n // 8, at, 8 * last, lifted)
     if number == 0:
         return
-    w = n // 64
     for i in range(w):
-        left = odd[i]
+        here = odd[i]
         bit = 0
-        while left != 0:
-            if left & np.uint64(1):
-                v = np.int64(pixel_of(words, w, s, 64 * i + bit))
+        while here != 0:
+            if here & np.uint64(1):
+                v = np.int64(pixel_of(words, w, s, first, left, 64 * i + bit))
                 lifted[64 * i + bit] = code_of(v, top, table)
-            left >>= np.uint64(1)
+            here >>= np.uint64(1)
             bit += 1
 
 
@@ -247,11 +251,11 @@ values_of = compiled(_whole_loop)
 lift = compiled(_lift_loop)
 
 
-def _fetch_loop(src: Any, starts: Any, block: int, n: int, s: int, planes: Any) -> Any:
-    """Unpack one block into its planes; False where it is damaged."""
+def _fetch_loop(src: Any, starts: Any, block: int, n: int, s: int, sparing: bool, planes: Any) -> Any:
+    """Unpack one block into its planes, see `lz4.unpack`; nothing is left out where a word of pixels is not full."""
     begin = starts[block]
     length = starts[block + 1] - begin - (4 if block + 2 < len(starts) else 0)
-    return _lz4(src[begin:].ctypes, planes.ctypes, np.int32(length), np.int32(n * s)) == n * s
+    return unpack(src, begin, length, n // 8, 8 * s, sparing and n % 64 == 0, planes)
 
 
 fetch = compiled(_fetch_loop)

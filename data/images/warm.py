@@ -71,11 +71,6 @@ def _mark() -> Path:
     kernels: Any = import_module("data.images.kernels")
     parts = [sys.version, import_module("llvmlite.binding").get_host_cpu_name()]
     parts += [importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
-    here = Path(__file__).parent
-    parts += [
-        str(here),
-        *(str(path.stat().st_mtime_ns) for path in (here / "kernels.py", here / "planes.py", here / "bitshuffle.py")),
-    ]
     name = hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
     return Path(kernels.folder()) / f"compiled-{name}"
 
