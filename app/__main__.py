@@ -81,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     ssx.add_argument(
         "--isoform", type=float, default=0.0, metavar="SHARE", help="share of lattices of a second form, c 2 %% longer"
     )
+    ssx.add_argument("--merges", type=int, default=4, metavar="N", help="merge the lattices so far N times in the run")
     ssx.add_argument("--laser", action="store_true", help="every other frame with laser")
     ssx.add_argument("--seed", type=int, default=0, help="what makes a run repeatable")
 

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if technique == "ssx":
             place, stored = places(folder, mapping, target)
             wanted = Plan(frames=args.frames, rate=args.rate, hit_rate=args.hits, chip=args.chip, laser=args.laser,
-                          isoform=args.isoform, seed=args.seed)  # fmt: skip
+                          isoform=args.isoform, merges=args.merges, seed=args.seed)  # fmt: skip
             publish = _broadcast(args.om) if getattr(args, "om", "") else None
             tell = _added(args.redis) if getattr(args, "redis", "") else None
             SsxRun(engine, target.visit_id, wanted, directory=place, stored=stored, publish=publish, tell=tell,

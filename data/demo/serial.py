@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from data.demo import render
+from data.demo.merge import LIMIT, Merging
 from data.demo.recipe import Recipe
 from data.demo.site import Site
 from data.demo.stills import Lattice, write_stills
@@ -40,6 +41,7 @@ _HALL: Final = " P 4nw 2abw"  # P 43 21 2
 _WAVELENGTH, _DISTANCE = 1.033, 100.0  # Å, mm
 _XRAYS, _LASER = 1, 3
 _AT_ONCE: Final = 5_000
+_FEWEST_LATTICES: Final = 50  # that are worth a merge
 _STATED_FRAMES: Final = 5_000  # between two writings of the attachments
 
 
@@ -60,6 +62,8 @@ class Plan:
     laser: bool = False
     laser_effect: float = -0.05
     chip: bool = False
+    merges: int = 0
+    """How often the lattices so far are merged in the course of the run."""
     seed: int = 0
 
 
@@ -128,6 +132,8 @@ class SsxRun:
         self._stream: Path | None = None
         self._stated_at = 0
         self._place = ""
+        self._merging: Merging | None = None
+        self._merged = 0
 
     @property
     def finished(self) -> bool:
@@ -143,6 +149,7 @@ class SsxRun:
         due = min(self.plan.frames, int((now - self._began).total_seconds() * self.plan.rate))
         while self.done < due:
             self._take(self.done, min(due, self.done + _AT_ONCE))
+        self._merge(now)
         if self._publish is not None and self.done:
             self._publish(self._om(now))
         if self.done == self.plan.frames:
@@ -182,8 +189,8 @@ class SsxRun:
             Collection, group_id=group, visit_hint=self._visit_id, number=number, start=start,
             status="DataCollection Unsuccessful", images=plan.frames, first_image=1,
             exposure=round(0.9 / plan.rate, 7), directory=f"{self._stored}/{folder}/", prefix=prefix,
-            template=self._file(prefix), wavelength=_WAVELENGTH, resolution=1.8, distance=_DISTANCE, transmission=100.0,
-            flux=2e13, temperature=293.0, comments="Simulated serial run",
+            template=self._file(prefix), wavelength=_WAVELENGTH, resolution=LIMIT, distance=_DISTANCE,
+            transmission=100.0, flux=2e13, temperature=293.0, comments="Simulated serial run",
         )  # fmt: skip
         site.insert(
             SSXCollection, collection_id=self.collection_id, repetition_rate=plan.rate,
@@ -271,6 +278,20 @@ class SsxRun:
             part = place.with_suffix(".part")
             part.write_text(json.dumps(content), encoding="ascii")
             part.replace(place)
+
+    def _merge(self, now: datetime) -> None:
+        """A merge of all lattices so far, once another share of the frames is taken."""
+        plan, story, done = self.plan, self.story, self.done
+        share = done * plan.merges // plan.frames
+        lattices = int(story.first_cell[done])
+        if share == self._merged or lattices < _FEWEST_LATTICES:
+            return
+        self._merged = share
+        if self._merging is None:
+            self._merging = Merging(self._site, self.collection_id, _CELL, plan.seed)
+        seen = int(((300 + 4 * story.spots[:done]) * story.lattices[:done]).sum())
+        place = None if self._stream is None else self._stream.parent
+        self._merging.write(now, lattices, seen, place, self._place)
 
     def _take(self, first: int, end: int) -> None:
         story, part = self.story, slice(first, end)

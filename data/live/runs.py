@@ -23,6 +23,8 @@ from data.techniques.ssx.attached import STATS, Attached
 from data.techniques.ssx.batch import Batch
 from data.techniques.ssx.choice import Choice
 from data.techniques.ssx.clusters import Clustering
+from data.techniques.ssx.merges import Merges
+from data.techniques.ssx.merging import Merge
 from data.techniques.ssx.om import OmSocket
 from data.techniques.ssx.pattern import Chip, addresses, chip_of, pumped, shots_per_position
 from data.techniques.ssx.redis_stream import RedisStream
@@ -36,6 +38,7 @@ _ABOUT_SECONDS: Final = 5.0
 _ATTACHED_SECONDS: Final = 30.0
 _STILL_SECONDS: Final = 2.0
 _ATTACHED: Final = "attachments"
+_MERGES: Final = "merges"
 _HISTORY_SECONDS: Final = 0.4
 """Of a long history, how much is read before the other runs have their turn."""
 
@@ -61,6 +64,7 @@ class Watched:
         sources: Sequence[RunSource],
         late: Callable[[About], RunSource | None] | None = None,
         attached: Attached | None = None,
+        merges: Merges | None = None,
     ) -> None:
         self.about = what
         self.run = Run()
@@ -74,7 +78,7 @@ class Watched:
         """From when on news come as they are made, s since 1970; None while the past is read."""
         self.version = 0
         self._reader, self._sources, self._late = reader, tuple(sources), late
-        self._attached = attached
+        self._attached, self._merges = attached, merges
         self._listeners: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._looked = self._told_at = 0.0
@@ -94,6 +98,10 @@ class Watched:
             hit, indexed = (_share(count, what.images) for count in (stats.hits, stats.indexed))
             return Stated(hit, indexed, STATS, stats.lattice, stats.resolution)
         return Stated(what.stated_hits, what.stated_indexed, what.stated_by)
+
+    def merges(self, resolution: float | None) -> list[Merge]:
+        """What the merges of the run reached at ``resolution`` (Å; None: overall), each with its lattices."""
+        return [] if self._merges is None else self._merges.at(resolution, self.run.lattices_by)
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Call ``heard`` after each change."""
@@ -144,7 +152,7 @@ class Watched:
         if now - self._looked < (_ATTACHED_SECONDS if ended else _ABOUT_SECONDS):
             return False
         self._looked = now
-        attached = self._look_at_attached()
+        attached = self._look_at_attached() | self._look_at_merges()
         if ended:
             return attached
         try:
@@ -166,6 +174,15 @@ class Watched:
         self.troubles.pop(_ATTACHED, None)
         if attached.trouble is not None:
             self.troubles[_ATTACHED] = attached.trouble
+        return True
+
+    def _look_at_merges(self) -> bool:
+        merges = self._merges
+        if merges is None or not merges.look():
+            return False
+        self.troubles.pop(_MERGES, None)
+        if merges.trouble is not None:
+            self.troubles[_MERGES] = merges.trouble
         return True
 
     def _read(self, source: RunSource, now: float) -> tuple[bool, bool]:
@@ -296,7 +313,8 @@ class Runs:
         if chosen.redis:
             sources.append(RedisStream(chosen.redis.replace("{id}", str(what.collection_id))))
         late = self._stream_of if chosen.stream else None
-        return Watched(reader, what, sources, late, Attached(reader, files, *key) if chosen.attached else None)
+        attached = Attached(reader, files, *key) if chosen.attached else None
+        return Watched(reader, what, sources, late, attached, Merges(reader, files, *key))
 
     def leave(self, collection_id: int, heard: Callable[[], None]) -> None:
         """Watch it no longer; a run that nobody watches is forgotten."""

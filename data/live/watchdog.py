@@ -18,7 +18,8 @@ def facts_of(watched: Watched, now: float, target: Target) -> Facts:
     """The numbers that alerts are judged by."""
     run, head = watched.run, watched.run.now(now)
     hit = head.whole.hit
-    wanted = needs(target, (), run.multiplicity(target.resolution) if target.resolution else None)
+    counted = run.multiplicity(target.resolution) if target.resolution else None
+    wanted = needs(target, watched.merges(target.resolution), counted)
     mixed = steady(watched.clustering.held, run.newest_volumes(now))
     volume, whole, forms = mixed or (run.recent_volume(now), run.mean_volume(), 1)
     return Facts(

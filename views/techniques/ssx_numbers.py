@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from data.live.runs import Stated, Watched
 from data.techniques.ssx.clusters import Clusters, along_time
 from data.techniques.ssx.intervals import Difference, Rate
-from data.techniques.ssx.merging import Need, Target, needs, time_left
+from data.techniques.ssx.merging import Need, Target, needs, time_left, untold
 from data.techniques.ssx.run import QUEUES, Now, Rates, Run
 from data.techniques.ssx.timeline import COLUMNS
 from views.parts.text import number
@@ -36,6 +36,7 @@ def head(watched: Watched, at: float, target: Target) -> dict[str, Any]:
     """What is read from two metres."""
     now = watched.run.now(at)
     what = watched.about
+    merges = watched.merges(target.resolution)
     return {
         "at": round(at, 2),
         "newest": None if now.newest is None else round(now.newest, 2),
@@ -48,7 +49,8 @@ def head(watched: Watched, at: float, target: Target) -> dict[str, Any]:
         "loading": watched.loading,
         "lattices": now.lattices,
         "per_second": None if now.per_second is None else [round(value, 3) for value in now.per_second],
-        "needs": [_need(need, now) for need in needs(target, (), observed(watched.run, target))],
+        "needs": [_need(need, now) for need in needs(target, merges, observed(watched.run, target))],
+        "untold": untold(target, merges),
         "troubles": list(watched.troubles.values()),
     }
 
@@ -64,6 +66,7 @@ def _need(need: Need, now: Now) -> dict[str, Any]:
         "what": need.quantity,
         "lattices": round(need.lattices),
         "basis": need.basis,
+        "doubt": need.doubt,
         "left": None if left is None else [round(left.seconds), round(left.low), round(left.high)],
     }
 

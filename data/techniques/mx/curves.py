@@ -27,7 +27,7 @@ _LIKELY = tuple(
         r"\.(mm)?cif$",
         r"\.xml$",
         r"\.mtz(\.gz)?$",
-        r"\.(log|lp|txt)$",
+        r"\.(log|lp|txt|dat)$",
     )
 )
 _MOST_FILES = 8

@@ -38,17 +38,24 @@ class Merge:
     cc_half: float | None = None
     completeness: float | None = None
     multiplicity: float | None = None
+    unique: float | None = None
+    """Unique reflections in that shell."""
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Lattices that a quantity needs in all, with the range that the merges leave open; ``basis`` says from what."""
+    """Lattices that a quantity needs in all, with the range that the merges leave open; ``basis`` says from what.
+
+    ``doubt``: why this may be wrong, where the merges tell.
+    """
 
     quantity: Quantity
     lattices: float
     low: float
     high: float
     basis: str
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,38 +104,87 @@ def needs(target: Target, merges: Sequence[Merge], observed: float | None = None
     cannot be foretold without a merge: it is then left out.
     """
     found = []
+    merges = sorted((m for m in merges if m.lattices > 0), key=lambda m: m.lattices)
     if target.cc_half is not None and 0 < target.cc_half < 1:
-        n0s = [half_set(m.cc_half, m.lattices) for m in merges if m.cc_half is not None and 0.02 < m.cc_half < 0.999]
-        if n0s:
-            found.append(_need("cc_half", [needed_for_cc(target.cc_half, n0) for n0 in n0s[-5:]], _from(merges)))
-    adds = [m.multiplicity / m.lattices for m in merges if m.multiplicity and m.lattices > 0]
-    basis = _from(merges) if adds else "from counts and symmetry"
+        useful = [m for m in merges if m.cc_half is not None and 0.02 < m.cc_half < 0.999]
+        if useful:
+            found.append(_need_for_cc(target.cc_half, useful))
+    grown = [m for m in merges if m.multiplicity]
+    adds = [(m.multiplicity or 0.0) / m.lattices for m in grown]
+    basis = _from(grown, "multiplicity") if adds else "from counts and symmetry"
     if not adds and observed:
         adds = [observed]
-    if target.completeness is not None and 0 < target.completeness < 1 and adds:
+    if target.completeness is not None and 0 < target.completeness < 1:
+        filled = [m for m in merges if m.completeness is not None and 0.02 < m.completeness < 0.999]
         by_merge = [
-            needed_for_completeness(target.completeness, -math.log(1 - m.completeness) / m.lattices)
-            for m in merges
-            if m.completeness is not None and 0.02 < m.completeness < 0.999 and m.lattices > 0
+            needed_for_completeness(target.completeness, -math.log(1 - (m.completeness or 0.0)) / m.lattices)
+            for m in filled
         ]
         each = by_merge[-5:] or [needed_for_completeness(target.completeness, add) for add in adds[-5:]]
-        found.append(_need("completeness", each, basis))
+        if each:
+            found.append(_need("completeness", each, _from(filled, "completeness") if filled else basis))
     if target.multiplicity is not None and target.multiplicity > 0 and adds:
         found.append(_need("multiplicity", [target.multiplicity / add for add in adds[-5:]], basis))
     return found
 
 
-def _from(merges: Sequence[Merge]) -> str:
-    newest = max((m.lattices for m in merges), default=0)
-    return f"from the merge of {newest:,} lattices"
+def untold(target: Target, merges: Sequence[Merge]) -> str:
+    """Why CC½ is not foretold although it is wanted; empty where it is, or is not wanted."""
+    if target.cc_half is None or any(need.quantity == "cc_half" for need in needs(target, merges)):
+        return ""
+    if not merges:
+        return "CC½: needs a first merge of this run; ISPyB has none yet."
+    where = "overall" if target.resolution is None else f"at {target.resolution:g} Å"
+    if all(m.cc_half is None for m in merges):
+        return f"CC½: no merge of this run tells it {where}."
+    return f"CC½: the merges so far are too near to 0 or to 1 {where} to foretell from."
 
 
-def _need(quantity: Quantity, estimates: Sequence[float], basis: str) -> Need:
+def _from(merges: Sequence[Merge], quantity: Quantity) -> str:
+    newest = merges[-1]
+    value = getattr(newest, quantity)
+    reached = f"{100 * value:.1f} %" if quantity == "completeness" else f"{value:.3g}"
+    by = f" by {newest.program}" if newest.program else ""
+    return f"from the merge of {newest.lattices:,} lattices{by}, which reached {reached}"
+
+
+def _need_for_cc(cc_half: float, merges: Sequence[Merge]) -> Need:
+    """From the newest merge, which holds what the others do. Its N0 is as uncertain as its correlation.
+
+    A correlation c of n pairs has a standard error of (1 - c²)/√(n - 3), so that N0 = N(1 - c)/c has one of
+    (1 + c)/(c √(n - 3)) of itself. Where n is not known the scatter of the last merges stands for it, and a tenth
+    where there is one alone.
+    """
+    n0s = [half_set(m.cc_half or 0.0, m.lattices) for m in merges]
+    newest, reached = merges[-1], merges[-1].cc_half or 0.0
+    if newest.unique is not None and newest.unique > 4:
+        error = (1 + reached) / (reached * math.sqrt(newest.unique - 3))
+    elif len(n0s) > 1:
+        error = float(np.std(np.log(n0s[-5:]), ddof=1))
+    else:
+        error = 0.1
+    middle, factor = needed_for_cc(cc_half, n0s[-1]), math.exp(1.96 * min(error, 3.0))
+    basis = _from(merges, "cc_half")
+    return Need("cc_half", middle, middle / factor, middle * factor, basis, _drift(merges, n0s, error))
+
+
+def _drift(merges: Sequence[Merge], n0s: Sequence[float], error: float) -> str:
+    """Whether N0 grows with the lattices: more of the same crystals would leave it as it is."""
+    for older, n0 in zip(reversed(merges[:-1]), reversed(n0s[:-1]), strict=True):
+        if merges[-1].lattices >= 1.5 * older.lattices and n0s[-1] > n0 * max(1.5, math.exp(3 * error)):
+            return (
+                f"Later lattices add less than the first did (N0 from {n0:,.0f} to {n0s[-1]:,.0f}): crystals that "
+                "differ, or are indexed in two ways."
+            )
+    return ""
+
+
+def _need(quantity: Quantity, estimates: Sequence[float], basis: str, doubt: str = "") -> Need:
     values = np.asarray(estimates, float)
     middle = float(np.median(values))
     # One merge alone: CC½ and multiplicity of one data set are known to some percent at best.
     spread = float(values.std(ddof=1)) * 1.96 / math.sqrt(len(values)) if len(values) > 1 else 0.1 * middle
-    return Need(quantity, middle, max(0.0, middle - spread), middle + spread, basis)
+    return Need(quantity, middle, max(0.0, middle - spread), middle + spread, basis, doubt)
 
 
 def time_left(need: Need, lattices: int, per_second: float, low: float, high: float) -> Left | None:

@@ -198,6 +198,14 @@ class Run:
         with self._lock:
             return _mean_volume(self._totals, least)
 
+    def lattices_by(self, at: float | None) -> int:
+        """Lattices that there were at a time (s since 1970), to a bin of `Timeline`; None: all there are."""
+        with self._lock:
+            total = self._totals[COLUMNS.index("lattices")]
+            if at is None:
+                return int(total)
+            return int(total - self.timeline.window(at, np.inf)[COLUMNS.index("lattices")])
+
     def multiplicity(self, resolution: float) -> float | None:
         """Observations of a reflection that one lattice adds to ``resolution`` (Å); None where it cannot be told.
 

@@ -91,7 +91,7 @@ class Timeline:
         if self.first is None or end <= start:
             return np.zeros(len(COLUMNS))
         low = max(0, int(np.ceil((start - self.first) / self.width)))
-        high = min(self.used, int((end - self.first) // self.width) + 1)
+        high = self.used if end == np.inf else min(self.used, int((end - self.first) // self.width) + 1)
         total: NDArray[np.float64] = self._sums[low : max(low, high)].sum(axis=0)
         return total
 

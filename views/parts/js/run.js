@@ -186,9 +186,12 @@ export function render(given) {
     tiles.frames.detail.textContent = [it.wanted ? `of ${number(it.wanted, 0)}` : "", `${number(it.dropped, 0)} dropped`, it.repeated ? `${number(it.repeated, 0)} repeated` : ""].filter(Boolean).join(" · ")
     tiles.left.value.textContent = it.whole.indexed ? number(it.lattices, 0) : "–"
     tiles.left.detail.textContent = it.per_second?.[0] ? `${number(it.per_second[0], 1)} /s (${number(it.per_second[1], 1)}–${number(it.per_second[2], 1)})` : it.whole.indexed ? "none in the last minute" : "not told by any source"
-    needs.replaceChildren(...(it.needs ?? []).map((need) => h("li", {}, h("b", {}, NEEDS[need.what]), ` ${number(it.lattices, 0)} of ${number(need.lattices, 0)} lattices, `,
-      need.left ? (need.left[0] === 0 ? h("span.badge.tone-good", {}, "met") : `${duration(need.left[1])} – ${duration(need.left[2])} at the present rate`) : "no time can be told", h("span.quiet", {}, ` · ${need.basis}`))))
-    if (!(it.needs ?? []).length) needs.replaceChildren(h("li.quiet", {}, now.target ? "Not to be told yet: it takes a merge, or lattices with their reflections." : "Set what you need; the time left appears here."))
+    const told = (it.needs ?? []).map((need) => h("li", {}, h("b", {}, NEEDS[need.what]), ` ${number(it.lattices, 0)} of ${number(need.lattices, 0)} lattices, `,
+      need.left ? (need.left[0] === 0 ? h("span.badge.tone-good", {}, "met") : `${duration(need.left[1])} – ${duration(need.left[2])} at the present rate`) : "no time can be told",
+      h("span.quiet", {}, ` · ${need.basis}`), need.doubt && h("div.note.tone-warn", {}, need.doubt)))
+    if (it.untold) told.push(h("li.quiet", {}, it.untold))
+    if (!told.length) told.push(h("li.quiet", {}, now.target ? "Not to be told yet: it takes a merge, or lattices with their reflections." : "Set what you need; the time left appears here."))
+    needs.replaceChildren(...told)
     state.className = `badge${it.ended ? "" : " tone-good"}`
     state.textContent = it.ended ? "ended" : "live"
     const words = [it.loading ? "Reading what was taken so far…" : "", ...it.troubles].filter(Boolean)

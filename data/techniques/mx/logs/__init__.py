@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from data.techniques.mx.logs import aimless, dials, graphs, ispyb_xml, reflections, xds, xdsapp
+from data.techniques.mx.logs import aimless, crystfel, dials, graphs, ispyb_xml, reflections, xds, xdsapp
 from data.techniques.mx.logs.plain import plain_text, too_large
 from data.techniques.mx.logs.report import LABELS, Curve, Report, Unusable
 
@@ -41,6 +41,7 @@ def read_text(text: str) -> Report:
          reflections.read_cif),
         ("***** CORRECT *****" in start or "***** XSCALE *****" in start, xds.read),
         ("Processing summary for data set" in start, xdsapp.read),
+        (crystfel.fits(start), crystfel.read),
         ("$TABLE:" in text and ("AIMLESS" in text or "Aimless" in text), aimless.read),
         ("Overall  InnerShell  OuterShell" in text, aimless.read),
         ("ummary of merging statistics" in text or "d_max  d_min    #obs" in text, dials.read),
