@@ -66,7 +66,7 @@ class DemoRun:
         folder: Path = self._made.roots[0]
         place, stored = places(folder, self._made.mapping, target)
         plan = Plan(frames=self._frames, rate=self._hertz, chip=number % 2 == 0, laser=True, isoform=0.2, merges=12,
-                    seed=number)  # fmt: skip
+                    reflections=True, seed=number)  # fmt: skip
         run = SsxRun(engine, target.visit_id, plan, directory=place, stored=stored)
         while not run.finished and not self._stopped.is_set():
             run.step()

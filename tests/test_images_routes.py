@@ -35,6 +35,7 @@ PARTS = (
     "/about",
     "/header",
     "/spots",
+    "/predictions",
     "/radial",
     "/histogram",
     "/profile?x0=0&y0=0&x1=9&y1=9",

@@ -9,7 +9,8 @@
 | pool    | how pixels become one: max, mean, nearest                                    |
 | channel | number of the detector's channel                                             |
 | over    | how many images are put together, and ``how``: max, sum, mean                |
-| show    | what is drawn over it: rings, ice, beam, edge, spots, overloads, mask; none  |
+| show    | what is drawn over it: rings, ice, beam, edge, spots, predictions,           |
+|         | overloads, mask; none                                                       |
 | by      | search: spots are searched although the file lists some                      |
 | at      | x, y of the middle in detector pixels, screen pixels per detector pixel      |
 | with    | number of the second image, and ``two``: side, blink                         |
@@ -21,7 +22,7 @@ from collections.abc import Mapping
 Look = tuple[tuple[str, str], ...]
 
 _NUMBER = r"\d{1,7}"
-_SHOWN = "rings|ice|beam|edge|spots|overloads|mask"
+_SHOWN = "rings|ice|beam|edge|spots|predictions|overloads|mask"
 _PARTS = {
     "map": re.compile(r"grey|viridis|cividis|inferno|magma"),
     "dark": re.compile(r"[01]"),
@@ -31,7 +32,7 @@ _PARTS = {
     "channel": re.compile(r"\d{1,2}", re.ASCII),
     "over": re.compile(r"\d{1,6}", re.ASCII),
     "how": re.compile(r"max|sum|mean"),
-    "show": re.compile(rf"none|(?:{_SHOWN})(?:\.(?:{_SHOWN})){{0,6}}"),
+    "show": re.compile(rf"none|(?:{_SHOWN})(?:\.(?:{_SHOWN})){{0,7}}"),
     "by": re.compile(r"search"),
     "at": re.compile(r"-?\d{1,6}(?:\.\d{1,3})?,-?\d{1,6}(?:\.\d{1,3})?,\d{1,3}(?:\.\d{1,6})?", re.ASCII),
     "with": re.compile(_NUMBER, re.ASCII),

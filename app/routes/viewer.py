@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.routes import frames, models, pictures, stacks
+from app.routes import frames, models, pictures, predictions, stacks
 from app.routes.answers import Body, Darkroom
 from app.routes.lanes import Lanes
 from app.routes.rows import Rows
@@ -42,6 +42,7 @@ def patterns(services: Services) -> list[tuple[Any, ...]]:
     loops.hold_back()
     return [
         *frames.patterns(room),
+        *predictions.patterns(room),
         *stacks.patterns(room),
         *pictures.patterns(room),
         *models.patterns(room, ViewerFiles(services.settings.files.viewer)),

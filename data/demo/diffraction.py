@@ -85,15 +85,26 @@ def still_spots(crystal: Crystal, setting: Setting, orientation: int | tuple[int
     The share of a reflection falls as a Gaussian of its distance from the sphere.
     """
     found = _within(crystal, setting)
-    turned = found.vectors @ rotation(orientation).T
-    towards = turned + np.array([0, 0, 1 / setting.wavelength])
-    length = np.sqrt(np.einsum("ij,ij->i", towards, towards))
-    excess = length - 1 / setting.wavelength
-    reach = np.sqrt(np.einsum("ij,ij->i", turned, turned))
-    half = 1 / size + radians(crystal.mosaicity + _SPREAD) / 2.355 * reach
+    turn, wave = rotation(orientation), 1 / setting.wavelength
+    squares, half, reach = _closeness(crystal, setting, size)
+    # |s0 + r|² - |s0|² is near zero for few: only these are looked at closely.
+    near = np.flatnonzero(np.abs(squares + 2 * wave * (found.vectors @ turn[2])) < reach)
+    half, turned = half[near], found.vectors[near] @ turn.T
+    towards = turned + np.array([0, 0, wave])
+    excess = np.sqrt(np.einsum("ij,ij->i", towards, towards)) - wave
     seen = (np.abs(excess) < 3 * half) & (towards[:, 2] > 0)
     share = np.exp(-0.5 * (excess[seen] / half[seen]) ** 2)
-    return _landed(setting, found.hkl[seen], towards[seen], found.intensity[seen] * share, np.ones(len(share)))
+    near = near[seen]
+    return _landed(setting, found.hkl[near], towards[seen], found.intensity[near] * share, np.ones(len(share)))
+
+
+@lru_cache(maxsize=4)
+def _closeness(crystal: Crystal, setting: Setting, size: float) -> tuple[Floats, Floats, Floats]:
+    """Of each reflection |r|² (Å⁻²), the half width of its Gaussian (Å⁻¹), and how far |s0 + r|² may be off (Å⁻²)."""
+    vectors, wave = _within(crystal, setting).vectors, 1 / setting.wavelength
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    half = 1 / size + radians(crystal.mosaicity + _SPREAD) / 2.355 * np.sqrt(squares)
+    return squares, half, 3.1 * half * (2 * wave + 3.1 * half)
 
 
 def frame(

@@ -19,7 +19,7 @@ from data.reader import Reader
 from data.scope import Scope
 from data.source import Source
 from data.techniques.ssx.about import About, about
-from data.techniques.ssx.attached import STATS, Attached
+from data.techniques.ssx.attached import STATS, Attached, experiment_lists
 from data.techniques.ssx.batch import Batch
 from data.techniques.ssx.choice import Choice
 from data.techniques.ssx.clusters import Clustering
@@ -52,6 +52,15 @@ class Stated:
     by: str | None
     lattice: str | None = None
     resolution: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Stored paths of what may say where reflections of a run should be; ``lists``: DIALS', oldest first."""
+
+    stream: str | None
+    lists: tuple[str, ...]
+    first_image: int
 
 
 class Watched:
@@ -329,19 +338,31 @@ class Runs:
         with self._lock:
             return self._watched.get(collection_id)
 
+    def sought(self, reader: Reader, collection_id: int) -> Sought:
+        """Where predictions of a run may be, watched or not. Raises NotFound where ``reader`` may not see it."""
+        what = about(reader, collection_id)
+        chosen = self._choices.get(what.beamline or "", Choice())
+        lists = experiment_lists(reader, what.visit_id, collection_id) if chosen.dials else []
+        return Sought(self._stored_stream(what) if chosen.stream else None, tuple(lists), what.first_image)
+
     def close(self) -> None:
         """Stop for good."""
         self._closed = True
 
     def _stream_of(self, what: About) -> Stream | None:
         """The CrystFEL stream of the run, once it is on disk."""
-        if not self._stream or not what.directory or not what.prefix:
+        stored = self._stored_stream(what)
+        if stored is None:
             return None
-        stored = self._stream.format(directory=what.directory.rstrip("/"), prefix=what.prefix, id=what.collection_id)
         found = self._files.find(stored)
         if found.state is not State.PRESENT or found.path is None:
             return None
         return Stream(StreamFile(found.path), found.path.name)
+
+    def _stored_stream(self, what: About) -> str | None:
+        if not self._stream or not what.directory or not what.prefix:
+            return None
+        return self._stream.format(directory=what.directory.rstrip("/"), prefix=what.prefix, id=what.collection_id)
 
     def _count(self) -> None:
         before: list[Watched] = []

@@ -17,9 +17,9 @@ class FramePane(Part):
     """Draws frames of one collection on a canvas; contrast, zoom, colours and marks need no request of the page.
 
     ``routes`` are the addresses of the collection: ``frame`` answers ``<frame>/<image>?size=…`` with 8-bit codes and
-    ``<frame>/<image>/about|spots|radial|profile|box`` with JSON, ``tile`` full-resolution counts, ``region`` files,
-    ``stack`` starts work over many images, ``job`` says how far it is, ``token`` what a request must bring to start or
-    stop work. A failure is JSON ``{title, text}``.
+    ``<frame>/<image>/about|spots|predictions|radial|profile|box`` with JSON, ``tile`` full-resolution counts,
+    ``region`` files, ``stack`` starts work over many images, ``job`` says how far it is, ``token`` what a request must
+    bring to start or stop work. A failure is JSON ``{title, text}``.
 
     ``on_image(number)`` is called when another image, within first..last, was settled on; ``on_look(look)`` when it is
     looked at differently, with what a link may carry of it. Both come from the browser and are checked here.

@@ -154,7 +154,9 @@ def about() -> dict[str, Any]:
 
 
 class Told(Made):
-    """``/made/frame/<collection>/<image>/<what>``: about, header, spots, radial, histogram, profile, box."""
+    """``/made/frame/<collection>/<image>/<what>``: about, header, spots, predictions, radial, histogram, profile,
+    box.
+    """
 
     def get(self, _: str, image: str, what: str) -> None:
         number = int(image)
@@ -179,6 +181,11 @@ class Told(Made):
         return {"method": "The spots that were put there.", "spots": spots, "count": len(spots), "more": False} | {
             "listed": True
         }
+
+    def predictions(self, image: int) -> dict[str, Any]:
+        rows = [[x, y, n + 1, -n, 2] for n, (x, y, *_) in enumerate(made(image)[1])]
+        told = {"by": "Made up", "text": "", "lattices": [rows[::2], rows[1::2]], "count": len(rows), "more": False}
+        return told if rows else {**told, "by": None, "text": "None were made up.", "lattices": []}
 
     def radial(self, image: int) -> dict[str, Any]:
         y, x = np.mgrid[:HEIGHT, :WIDTH] + np.float64(0.5)
@@ -279,7 +286,7 @@ ROUTES = {
 }
 PATTERNS: list[tuple[str, Any]] = [
     (r"/made/frame/(\d+)/(\d+)", Codes),
-    (r"/made/frame/(\d+)/(\d+)/(about|header|spots|radial|histogram|profile|box)", Told),
+    (r"/made/frame/(\d+)/(\d+)/(about|header|spots|predictions|radial|histogram|profile|box)", Told),
     (r"/made/tile/(\d+)/(\d+)", Tile),
     (r"/made/region/(\d+)/(\d+)", Region),
     (r"/made/token", Token),

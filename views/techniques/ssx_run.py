@@ -18,6 +18,7 @@ from data.techniques.ssx.merging import Target
 from data.techniques.ssx.rules import as_texts, kept, muted, rules_from, rules_of, target_of, target_text
 from views import place as places
 from views.desk import Desk
+from views.look import look_of
 from views.parts import blocks as b
 from views.parts.blocks import Blocks
 from views.parts.run_board import RunBoard
@@ -30,6 +31,8 @@ from views.view import Span
 _SLOW_SECONDS: Final = 4.0
 _MOST_ALERTS: Final = 20
 _ATTEND_SECONDS: Final = 30.0
+_SHOWN: Final = look_of({"show": "rings.beam.spots.predictions"})
+"""What is drawn over a frame that is opened from here."""
 
 
 class _Ear:
@@ -284,7 +287,7 @@ class RunView:
             **self._watch(),
             "place": {"visit": what.visit, "beamline": what.beamline},
             "target": target_text(self._target),
-            "frames": desk.link(places.collection(what.collection_id)),
+            "frames": desk.link(replace(places.collection(what.collection_id), look=_SHOWN)),
             "small": f"{desk.prefix}/diffraction/{what.collection_id}/",
             "chip": f"{desk.prefix}/run/{what.collection_id}/chip",
         }

@@ -8,6 +8,7 @@ last of a list that is not in it has no lattice; whether it is a hit is not told
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,14 @@ from data.techniques.ssx.packing import Packed, Unpackable
 _MOST_BYTES: Final = 256 * 1024 * 1024
 _MOST_LATTICES: Final = 1_000_000
 _DIGITS = re.compile(r"(\d{1,9})(?=\D*$)")
-_FORMS: Final = {"int": "<i4", "std::size_t": "<u8", "double": "<f8", "vec3<double>": "<f8"}
+_FORMS: Final = {
+    "int": "<i4",
+    "std::size_t": "<u8",
+    "double": "<f8",
+    "vec3<double>": "<f8",
+    "cctbx::miller::index<>": "<i4",
+}
+_THREES: Final = ("vec3<double>", "cctbx::miller::index<>")
 _INTEGRATED: Final = 1 << 8 | 1 << 9  # by summation, by profile fitting: dxtbx' flags
 # The letter of the centring and the crystal system of a Hall symbol's space group number are not in the file: the
 # metric of the cell tells the highest that it can be.
@@ -35,6 +43,15 @@ def lattices(path: Path, first_image: int = 1) -> Batch:
 
     Raises NotStills.
     """
+    _, found = _listed(path, first_image)
+    return _batch(found, reflections(path.with_suffix(".refl")))
+
+
+_Pairs = list[tuple[int, int, tuple[float, ...], str]]
+
+
+def _listed(path: Path, first_image: int) -> tuple[Any, _Pairs]:
+    """(what the list holds, its experiments that have a crystal). Raises NotStills."""
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise NotStills(f"{path.name} is too large to be read.")
@@ -44,13 +61,68 @@ def lattices(path: Path, first_image: int = 1) -> Batch:
     except (ValueError, RecursionError):
         raise NotStills(f"{path.name} is not whole: it may be being written.") from None
     try:
-        found = _pairs(given, first_image)
+        return given, _pairs(given, first_image)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise NotStills(f"{path.name} is no list of experiments as DIALS writes it.") from None
-    return _batch(found, reflections(path.with_suffix(".refl")))
 
 
-def _pairs(given: Any, first_image: int) -> list[tuple[int, int, tuple[float, ...], str]]:
+def calculated(
+    path: Path, image: int, first_image: int = 1
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]]:
+    """(x, y (n) in pixels, hkl (n, 3)) of the calculated reflections of each lattice of an image.
+
+    Of a detector of several panels those whose place in the image the list tells. Raises NotStills.
+    """
+    try:
+        about = path.stat()
+    except OSError:
+        raise NotStills(f"{path.name} cannot be read.") from None
+    if image not in _images(path, first_image, about.st_mtime_ns, about.st_size):
+        return []
+    given, found = _listed(path, first_image)
+    mine = [place for place, of, _, _ in found if of == image]
+    beside = path.with_suffix(".refl")
+    table = _table_of(beside, ("id", "xyzcal.px", "miller_index", "panel"))
+    if table is None:
+        raise NotStills(f"{beside.name} is not beside {path.name}, or cannot be read.")
+    of, places, hkl, panel = (table[name] for name in ("id", "xyzcal.px", "miller_index", "panel"))
+    if of is None or places is None or hkl is None:
+        raise NotStills(f"{beside.name} holds no calculated reflections.")
+    kept = np.isfinite(places).all(axis=1) & (np.abs(places) < 1e6).all(axis=1) & (np.abs(hkl) < 10_000).all(axis=1)
+    kept &= hkl.any(axis=1)  # what was not indexed stands there as 0 0 0
+    made = []
+    for experiment in mine:
+        offsets = _offsets(given, experiment)
+        which = kept & (of == experiment)
+        if panel is not None:
+            which &= panel < len(offsets)
+        shift = np.zeros((int(which.sum()), 2)) if panel is None else offsets[panel[which].astype(np.int64)]
+        x, y = (places[which, :2] + shift).T
+        on = np.isfinite(x)
+        if on.any():
+            made.append((x[on], y[on], hkl[which][on].astype(np.int64)))
+    return made
+
+
+@lru_cache(maxsize=1_000)
+def _images(path: Path, first_image: int, modified: int, size: int) -> frozenset[int]:
+    """Which images a list holds, as long as the file stays the same: a run may have hundreds of lists."""
+    return frozenset(image for _, image, _, _ in _listed(path, first_image)[1])
+
+
+def _offsets(given: Any, experiment: int) -> NDArray[np.float64]:
+    """Where each panel of an experiment's detector begins in the image, (panels, 2); NaN where that is not told."""
+    try:
+        panels = given["detector"][given["experiment"][experiment]["detector"]]["panels"]
+        told = np.array([panel.get("raw_image_offset") or (0, 0) for panel in panels], float).reshape(-1, 2)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        return np.zeros((1, 2))
+    if len(told) > 1 and not told.any():
+        return np.full((len(told), 2), np.nan)
+    return told
+
+
+def _pairs(given: Any, first_image: int) -> _Pairs:
     """(experiment, image, cell, centring) of each experiment that has a crystal."""
     experiments, crystals, sets = given["experiment"], given["crystal"], given["imageset"]
     found = []
@@ -100,17 +172,10 @@ def reflections(path: Path) -> tuple[NDArray[np.int64], NDArray[np.float64]] | N
 
     None where there is no table, or it cannot be read: an experiment list stands by itself.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            return None
-        name, _, table = Packed(path.read_bytes()).value()
-        if name != "dials::af::reflection_table" or not isinstance(table, dict):
-            return None
-        data, rows = table["data"], int(table["nrows"])
-        of = _column(data, "id", rows)
-        flags, d = _column(data, "flags", rows), _column(data, "d", rows)
-    except (OSError, Unpackable, ValueError, KeyError, TypeError, OverflowError):
+    table = _table_of(path, ("id", "flags", "d"))
+    if table is None:
         return None
+    of, flags, d = (table[name] for name in ("id", "flags", "d"))
     if of is None or not len(of):
         return None
     kept = (of >= 0) & (of < _MOST_LATTICES)
@@ -127,13 +192,29 @@ def reflections(path: Path) -> tuple[NDArray[np.int64], NDArray[np.float64]] | N
     return count, best
 
 
+def _table_of(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any] | None] | None:
+    """Columns of a reflection table, None for those that it lacks; None where it cannot be read."""
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            return None
+        name, _, table = Packed(path.read_bytes()).value()
+        if name != "dials::af::reflection_table" or not isinstance(table, dict):
+            return None
+        data, rows = table["data"], int(table["nrows"])
+        return {name: _column(data, name, rows) for name in names}
+    except (OSError, Unpackable, ValueError, KeyError, TypeError, OverflowError):
+        return None
+
+
 def _column(data: Any, name: str, rows: int) -> NDArray[Any] | None:
+    """A column (rows), or (rows, 3) of what is told by threes. Raises ValueError for another number of values."""
     if name not in data:
         return None
     kind, (count, raw) = data[name]
     if kind not in _FORMS or count != rows:
         return None
-    return np.frombuffer(raw, _FORMS[kind])
+    values = np.frombuffer(raw, _FORMS[kind])
+    return values.reshape(rows, 3) if kind in _THREES else values
 
 
 def _batch(

@@ -40,7 +40,7 @@ export function render(given) {
   let blinking = 0
 
   const eye = {
-    store, zoom: look.zoom, lut: null, show: look.show, about: null, geometry: null, spots: null, shape: null, cursor: null, tool: null,
+    store, zoom: look.zoom, lut: null, show: look.show, about: null, geometry: null, spots: null, predictions: null, shape: null, cursor: null, tool: null,
     gentle: !full, full: null, typical: 0, even: false,
     tile: (image, x, y, w, hgt) => (stacked || !content.routes?.tile ? null : own(`${content.routes.tile}/${image}${text({x, y, w, h: hgt, ...source(image)})}`)),
     moved(zoom) {
@@ -72,7 +72,7 @@ export function render(given) {
   })
   const settleImage = later(() => tell({type: "image", image: content.image}), 200)
   const settleLook = later(() => tell({type: "look", look: textsOf(look)}), 300)
-  const settled = later(() => { readAbout(); readSpots(); measure?.moved() }, 250)
+  const settled = later(() => { readAbout(); readSpots(); readPredictions(); measure?.moved() }, 250)
 
   const contrast = contrastPanel(() => look, changed)
   const shown = showPanel(() => look, changed)
@@ -150,7 +150,7 @@ export function render(given) {
     const began = performance.now()
     if (waiting) return store.ahead(coming().map((each) => address(each)), 4)
     content.image = number
-    eye.spots = null
+    eye.spots = eye.predictions = null
     stacked = null
     load({began, rough, playing})
     if (playing) return tick()
@@ -281,7 +281,7 @@ export function render(given) {
     eye.show = look.show
     if ("map" in part || "invert" in part) remember(look)
     if (["pool", "channel", "over", "how"].some((key) => key in part && part[key] !== before[key])) {
-      stacked = null
+      stacked = eye.predictions = null
       load()
       settled()
     } else if ("beside" in part || "two" in part) {
@@ -294,6 +294,7 @@ export function render(given) {
     if ("show" in part) {
       for (const each of stages()) each.mark()
       readSpots()
+      readPredictions()
     }
     label()
     settleLook()
@@ -339,11 +340,30 @@ export function render(given) {
     }
   }
 
+  async function readPredictions() {
+    if (!look.show.has("predictions") || content.image == null || eye.predictions || steps.playing) return
+    if (stacked || look.over) return void shown.note("predictions", "of one image alone")
+    const number = content.image
+    shown.note("predictions", "…")
+    try {
+      const found = await (await ask(own(`${content.routes?.frame}/${number}/predictions`), stop.signal)).json()
+      if (number !== content.image) return
+      eye.predictions = {image: number, lattices: found.lattices, by: found.by, text: found.text}
+      const lattices = `${found.lattices.length} ${found.lattices.length === 1 ? "lattice" : "lattices"}`
+      shown.note("predictions", found.count ? `${found.count} of ${lattices}${found.more ? ", not all drawn" : ""}` : "none")
+      stage.mark()
+      describe()
+    } catch (error) {
+      if (error.name !== "AbortError" && number === content.image) shown.note("predictions", error.message)
+    }
+  }
+
   function describe() {
     const check = about?.check
     badge.replaceChildren(...(check && check.state !== "unknown" ? [geometryBadge(check)] : []))
     shown.draw(about)
     if (!look.show.has("spots")) shown.note("spots", "")
+    if (!look.show.has("predictions")) shown.note("predictions", "")
     if (!full) return
     state.replaceChildren(geometryFacts(about))
     header.show(about?.header ?? null)
@@ -351,7 +371,8 @@ export function render(given) {
     const rows = [...known, ...(eye.spots?.count != null ? [["Spots found here", String(eye.spots.count), ""]] : [])]
     image.replaceChildren(rows.length ? facts(rows) : h("p.f-note.quiet", {}, "ISPyB has no numbers of this image."),
       ...(about?.notes ?? []).map((note) => h("p.f-note", {}, note)),
-      ...(eye.spots?.method ? [h("p.f-note.quiet", {}, eye.spots.method)] : []))
+      ...(eye.spots?.method ? [h("p.f-note.quiet", {}, eye.spots.method)] : []),
+      ...(look.show.has("predictions") && eye.predictions ? [h("p.f-note.quiet", {}, eye.predictions.by ? `Predicted reflections: ${eye.predictions.by}. ${eye.predictions.text}` : eye.predictions.text)] : []))
   }
   // Which image it is: all that changes on the page while images play.
   function tick() {
@@ -417,7 +438,7 @@ export function render(given) {
     if (other) {
       steps.stop()
       store.clear()
-      about = eye.about = eye.geometry = eye.spots = eye.full = eye.shape = stacked = asked = null
+      about = eye.about = eye.geometry = eye.spots = eye.predictions = eye.full = eye.shape = stacked = asked = null
     }
     if (other || ("look" in next && JSON.stringify(next.look) !== JSON.stringify(textsOf(look)))) {
       look = lookFrom(content.look ?? {})

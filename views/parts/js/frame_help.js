@@ -5,7 +5,7 @@ const KEYS = [
   ["Images", [[", . ← →", "previous, next"], ["Shift ← →", "ten back, ten on"], ["Home End", "first, last"], ["Space", "play, pause"], ["f", "follow the newest"], ["Alt or Shift + wheel", "step"]]],
   ["View", [["wheel, pinch", "zoom to the pointer"], ["drag", "move"], ["+ −", "zoom"], ["0 or double click", "whole image"], ["1", "one screen pixel a pixel"], ["counts", "are written from 24 screen pixels a pixel"]]],
   ["Contrast", [["a", "automatic"], ["l", "linear, logarithmic, square root"], ["i", "dark or bright spots"]]],
-  ["Over the image", [["r", "resolution rings"], ["c", "ice bands"], ["b", "beam centre"], ["e", "detector edge"], ["s", "spots found"], ["o", "overloads"], ["m", "masked pixels"]]],
+  ["Over the image", [["r", "resolution rings"], ["c", "ice bands"], ["b", "beam centre"], ["e", "detector edge"], ["s", "spots found"], ["k", "predicted reflections, hkl under the pointer"], ["o", "overloads"], ["m", "masked pixels"]]],
   ["Measure", [["p", "line profile"], ["x", "box"], ["d", "radial average"], ["h", "histogram"], ["v", "compare with the next image"], ["Esc", "put the tool away"]]],
 ]
 

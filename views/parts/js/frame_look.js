@@ -6,7 +6,7 @@ const {zoomFrom, zoomText} = await import(`./frame_geometry.js${query}`)
 const KEPT = "lens-frame-colours"
 export const POOLS = {max: "Highest of each block", mean: "Mean of each block", nearest: "One pixel of each block"}
 export const HOWS = {max: "Maximum", sum: "Sum", mean: "Mean"}
-export const OVERLAYS = ["rings", "ice", "beam", "edge", "spots", "overloads", "mask"]
+export const OVERLAYS = ["rings", "ice", "beam", "edge", "spots", "predictions", "overloads", "mask"]
 const SHOWN = ["rings", "beam"]
 const MOST_COUNT = 491_520
 

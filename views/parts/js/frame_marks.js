@@ -7,8 +7,8 @@ export const NUMBERS = 24 // screen pixels of a detector pixel from which its co
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif'
 // Marks are read on dark pictures and on bright ones: {halo, faint halo, ring, label, ice, iceLabel}.
 const ON = {
-  dark: {halo: "#0b0e13b0", faint: "#0b0e1370", ring: "#6ea8ff", label: "#9cc3ff", ice: "#3fd0e0", iceLabel: "#7fe6f2"},
-  bright: {halo: "#ffffffd0", faint: "#ffffff90", ring: "#1f5fd0", label: "#1748a8", ice: "#0a8fa3", iceLabel: "#06707f"},
+  dark: {halo: "#0b0e13b0", faint: "#0b0e1370", ring: "#6ea8ff", label: "#9cc3ff", ice: "#3fd0e0", iceLabel: "#7fe6f2", lattices: ["#ffb454", "#d9a0ff", "#62d4ff", "#ff9db0"]},
+  bright: {halo: "#ffffffd0", faint: "#ffffff90", ring: "#1f5fd0", label: "#1748a8", ice: "#0a8fa3", iceLabel: "#06707f", lattices: ["#b45309", "#7e22ce", "#0369a1", "#be123c"]},
 }
 let on = ON.dark
 
@@ -126,6 +126,36 @@ function spots(pen, view, stage, found) {
   pen.stroke()
 }
 
+/** Where reflections should be: a square for each, in the colour of its lattice; with a halo, as spots may be under it. */
+function predictions(pen, view, stage, lattices) {
+  const half = Math.max(4, 3 * view.scale)
+  lattices.forEach((rows, n) => {
+    pen.beginPath()
+    for (const [x, y] of rows) {
+      const [sx, sy] = [x * view.scale + view.x, y * view.scale + view.y]
+      if (sx < -half || sy < -half || sx > stage.width + half || sy > stage.height + half) continue
+      pen.rect(sx - half, sy - half, 2 * half, 2 * half)
+    }
+    for (const [width, style] of [[3, on.faint], [1.2, on.lattices[n % on.lattices.length]]]) {
+      pen.lineWidth = width
+      pen.strokeStyle = style
+      pen.stroke()
+    }
+  })
+}
+
+/** The predicted reflection nearest to a place, within `reach` detector pixels: {hkl, lattice} or null. */
+export function predictedAt(lattices, x, y, reach) {
+  let best = null
+  lattices.forEach((rows, n) => {
+    for (const [px, py, ...hkl] of rows) {
+      const apart = Math.hypot(px - x, py - y)
+      if (apart <= reach && (!best || apart < best.apart)) best = {apart, hkl, lattice: n + 1}
+    }
+  })
+  return best
+}
+
 /** What a count stands for: itself, or the value of a picture that holds no counts; `scale`: [offset, step] or null. */
 export function written(count, scale) {
   if (!scale) return count < 100_000 ? String(count) : count.toExponential(1).replace("+", "")
@@ -185,7 +215,7 @@ function tool(pen, view, shape) {
 export const bright = ({lut, typical}) => Boolean(lut) && ink(lut[typical]) === "#000"
 
 /**
- * Draw all marks. `what`: {about, geometry, show: Set, spots, shape, tiles, lut, full, cursor: d of an extra ring}.
+ * Draw all marks. `what`: {about, geometry, show: Set, spots, predictions, shape, tiles, lut, full, cursor: d of an extra ring}.
  * `scale` CSS pixels per canvas pixel are set by the caller.
  */
 export function marks(pen, view, stage, what) {
@@ -213,6 +243,7 @@ export function marks(pen, view, stage, what) {
     pen.strokeStyle = "#8a93a1"
     pen.strokeRect(view.x - 0.5, view.y - 0.5, full.width * view.scale + 1, full.height * view.scale + 1)
   }
+  if (show.has("predictions") && what.predictions) predictions(pen, view, stage, what.predictions)
   if (show.has("spots") && what.spots) spots(pen, view, stage, what.spots)
   if (show.has("beam") && about?.geometry?.beam) beam(pen, view, about.geometry.beam)
   if (what.shape) tool(pen, view, what.shape)

@@ -9,7 +9,7 @@ const {spacing} = await import(`./frame_marks.js${query}`)
 
 const NAMES = {
   rings: ["Resolution rings", "r"], ice: ["Ice bands", "c"], beam: ["Beam centre", "b"], edge: ["Detector edge", "e"],
-  spots: ["Spots found", "s"], overloads: ["Overloads", "o"], mask: ["Masked pixels", "m"],
+  spots: ["Spots found", "s"], predictions: ["Predicted reflections", "k"], overloads: ["Overloads", "o"], mask: ["Masked pixels", "m"],
 }
 export const OVERLAY_KEYS = Object.fromEntries(Object.entries(NAMES).map(([name, [, key]]) => [key, name]))
 

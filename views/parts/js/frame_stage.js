@@ -5,7 +5,7 @@ const {lowest, MASKED} = await import(`./frame_codes.js${query}`)
 const {Screen} = await import(`./frame_screen.js${query}`)
 const {at, fitting, viewOf, zoomed} = await import(`./frame_geometry.js${query}`)
 const {countAt, tilesOf} = await import(`./frame_store.js${query}`)
-const {bright, marks, spacing, written, NUMBERS} = await import(`./frame_marks.js${query}`)
+const {bright, marks, predictedAt, spacing, written, NUMBERS} = await import(`./frame_marks.js${query}`)
 
 const CLOSEST = 64 // screen pixels of a detector pixel
 const SAME = 3 // CSS pixels that a click may move
@@ -71,7 +71,7 @@ export function makeStage(eye, name) {
   function depends() {
     const {scale, x, y} = view()
     const {width, height} = size()
-    return [scale, x, y, width, height, devicePixelRatio, base?.full.width, base?.full.height, eye.spots?.image === image, base && bright(eye)].join()
+    return [scale, x, y, width, height, devicePixelRatio, base?.full.width, base?.full.height, eye.spots?.image === image, eye.predictions?.image === image, base && bright(eye)].join()
   }
   function mark() {
     marked = depends()
@@ -84,7 +84,7 @@ export function makeStage(eye, name) {
     pen.clearRect(0, 0, w, hgt)
     if (!base) return
     pen.setTransform(ratio, 0, 0, ratio, 0, 0)
-    marks(pen, view(), stage, {...eye, full: base.full, tiles, spots: eye.spots?.image === image ? eye.spots.found : null})
+    marks(pen, view(), stage, {...eye, full: base.full, tiles, spots: eye.spots?.image === image ? eye.spots.found : null, predictions: eye.predictions?.image === image ? eye.predictions.lattices : null})
   }
 
   // -- under the pointer
@@ -112,6 +112,8 @@ export function makeStage(eye, name) {
     const count = there.masked ? "masked" : `${there.about ? "≈ " : ""}${value}${there.of > 1 ? `, highest of ${there.of} × ${there.of}` : ""}`
     const parts = [`x ${there.x}  y ${there.y}`, count]
     if (there.d != null) parts.push(Number.isFinite(there.d) && there.d < 1e4 ? `${spacing(there.d)} Å` : "beam", `2θ ${((there.twoTheta * 180) / Math.PI).toFixed(2)}°`)
+    const near = eye.show.has("predictions") && eye.predictions?.image === image ? predictedAt(eye.predictions.lattices, (pointer.x - view().x) / view().scale, (pointer.y - view().y) / view().scale, Math.max(3, 8 / view().scale)) : null
+    if (near) parts.push(`hkl ${near.hkl.map((index) => String(index).replace("-", "−")).join(" ")}${eye.predictions.lattices.length > 1 ? ` of lattice ${near.lattice}` : ""}`)
     place.textContent = parts.join("   ")
   }
 
