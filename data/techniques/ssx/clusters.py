@@ -47,8 +47,8 @@ class Cluster:
     """Lattices of one cell. ``count`` of those compared; ``median`` of a … γ as indexed; ``cell``: the reduced medoid.
 
     ``types``: how many of each lattice type, the commonest first. ``apart``: least NCDist of the medoid to that of
-    another cluster, Å²; ``share``: the same, percent of the cell (1 % is about 1 % in its edges). None where there is
-    no other.
+    another cluster, Å²; ``share``: the same, percent of the cell as a whole (as `data.techniques.mx.cells` tells
+    it). None where there is no other.
     """
 
     count: int

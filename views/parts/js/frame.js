@@ -14,6 +14,7 @@ const {comparePanel, facts, geometryBadge, geometryFacts, headerPanel, section, 
 const {measurePanel} = await beside("measure")
 const {drawn, savePanel} = await beside("save")
 const {bars} = await beside("chart")
+const {finds} = await beside("found")
 const {helpBox} = await beside("help")
 const {keys} = await beside("keys")
 
@@ -323,40 +324,13 @@ export function render(given) {
     if (look.show.has("overloads")) tint()
     for (const each of stages()) each.mark()
   }
-  async function readSpots() {
-    if (!look.show.has("spots") || content.image == null || eye.spots || steps.playing || stacked) return
-    const number = content.image
-    shown.note("spots", "…")
-    try {
-      const found = await (await ask(own(`${content.routes?.frame}/${number}/spots${text({...source(number), by: look.by})}`), stop.signal)).json()
-      if (number !== content.image) return
-      eye.spots = {image: number, found: found.spots, method: found.method, count: found.count}
-      shown.listed(found.listed)
-      shown.note("spots", found.more ? `${found.count}, the ${found.spots.length} highest drawn` : `${found.count}`)
-      stage.mark()
-      describe()
-    } catch (error) {
-      if (error.name !== "AbortError" && number === content.image) shown.note("spots", error.message)
-    }
-  }
-
-  async function readPredictions() {
-    if (!look.show.has("predictions") || content.image == null || eye.predictions || steps.playing) return
-    if (stacked || look.over) return void shown.note("predictions", "of one image alone")
-    const number = content.image
-    shown.note("predictions", "…")
-    try {
-      const found = await (await ask(own(`${content.routes?.frame}/${number}/predictions`), stop.signal)).json()
-      if (number !== content.image) return
-      eye.predictions = {image: number, lattices: found.lattices, by: found.by, text: found.text}
-      const lattices = `${found.lattices.length} ${found.lattices.length === 1 ? "lattice" : "lattices"}`
-      shown.note("predictions", found.count ? `${found.count} of ${lattices}${found.more ? ", not all drawn" : ""}` : "none")
-      stage.mark()
-      describe()
-    } catch (error) {
-      if (error.name !== "AbortError" && number === content.image) shown.note("predictions", error.message)
-    }
-  }
+  const found = finds({eye, ask, signal: stop.signal, look: () => look, image: () => content.image, shown: () => shown,
+    idle: () => steps.playing || Boolean(stacked), several: () => Boolean(look.over),
+    spotsAt: (number) => own(`${content.routes?.frame}/${number}/spots${text({...source(number), by: look.by})}`),
+    predictionsAt: (number) => own(`${content.routes?.frame}/${number}/predictions`),
+    drawn: () => { stage.mark(); describe() }})
+  const readSpots = () => found.spots()
+  const readPredictions = () => found.predictions()
 
   function describe() {
     const check = about?.check

@@ -18,6 +18,7 @@ const MUTE_SECONDS = 1800
 const clock = (t) => new Date(t * 1000).toLocaleTimeString("en-GB", {hour12: false})
 const told = (t) => (Date.now() / 1000 - t < 43200 ? clock(t) : new Date(t * 1000).toLocaleString("en-GB", {day: "numeric", month: "short", hour: "2-digit", minute: "2-digit"}))
 const percent = (share) => number(100 * share, share < 0.0995 ? 2 : 1)
+const span = ([, low, high]) => `${number(100 * low, high < 0.0995 ? 2 : 1)}–${number(100 * high, high < 0.0995 ? 2 : 1)} %`
 const duration = (s) => (s < 90 ? `${Math.round(s)} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${number(s / 3600, 1)} h`)
 
 export function render(given) {
@@ -170,7 +171,6 @@ export function render(given) {
     }
     const first = now.head.ended ? whole : recent
     value.replaceChildren(first ? percent(first[0]) : "–", first ? h("span.unit", {}, " %") : "")
-    const span = (r) => `${percent(r[1])}–${percent(r[2])} %`
     small.textContent = !whole ? "not told by any source" : now.head.ended || !recent ? `95 %: ${span(whole)}` : `95 %: ${span(recent)}, run ${percent(whole[0])} %`
   }
   function head() {
@@ -181,7 +181,7 @@ export function render(given) {
     rate("indexed", "indexed")
     const many = it.whole.multiple
     tiles.multiple.value.replaceChildren(many ? percent(many[0]) : "–", many ? h("span.unit", {}, " %") : "")
-    tiles.multiple.detail.textContent = many ? `95 %: ${percent(many[1])}–${percent(many[2])} %` : "not told by any source"
+    tiles.multiple.detail.textContent = many ? `95 %: ${span(many)}` : "not told by any source"
     tiles.frames.value.textContent = number(it.whole.frames, 0)
     tiles.frames.detail.textContent = [it.wanted ? `of ${number(it.wanted, 0)}` : "", `${number(it.dropped, 0)} dropped`, it.repeated ? `${number(it.repeated, 0)} repeated` : ""].filter(Boolean).join(" · ")
     tiles.left.value.textContent = it.whole.indexed ? number(it.lattices, 0) : "–"
@@ -262,10 +262,10 @@ export function render(given) {
     const row = (one, n) => {
       const choose = h("button.plain", {type: "button", "aria-pressed": String(cluster === n), onclick: () => { brushed = null; tell(cluster === n ? {type: "cluster"} : {type: "cluster", number: n}) }}, h("i.r-swatch", {style: {background: CLUSTER_COLOURS[n]}}), `Cluster ${n + 1}`)
       return h(`tr${cluster === n ? ".r-chosen" : ""}`, {}, h("th", {scope: "row"}, choose), h("td", {}, number(one.count, 0)), h("td", {}, `${percent(one.count / it.of)} %`), one.median.map((v, k) => h("td", {}, number(v, k < 3 ? 2 : 1))),
-        h("td", {}, one.types || "–"), h("td", {}, one.apart == null ? "–" : `${number(one.apart, 0)} Å² (${number(one.share, 1)} %)`))
+        h("td", {}, one.types || "–"), h("td", {title: one.apart == null ? null : `${number(one.share, 2)} % of the cell as a whole`}, one.apart == null ? "–" : `${number(one.apart, one.apart < 10 ? 1 : 0)} Å²`))
     }
     const heads = [["", ""], ["Lattices", `Of ${number(it.of, 0)} that were compared`], ["Share", ""], ["a", "Median, Å, as indexed"], ["b", "Median, Å, as indexed"], ["c", "Median, Å, as indexed"], ["α", "Median, °"], ["β", "Median, °"], ["γ", "Median, °"], ["Lattice", "The commonest types"],
-      ["Next (NCDist)", "How far the next cluster is: the least distance between medoids in G6 along paths through the boundaries of Niggli reduction, Å²; in brackets relative to the cell, 1 % is about 1 % in its edges"]]
+      ["Next (NCDist)", "How far the next cluster is: the least distance between medoids in G6 along paths through the boundaries of Niggli reduction (SAUC prints 0.1 times its root)"]]
     groups.replaceChildren(h("div.r-scroll", {}, h("table", {}, h("thead", {}, h("tr", {}, heads.map(([label, title]) => h("th", {scope: "col", title: title || null}, label)))), h("tbody", {}, it.rows.map(row)))),
       h("p.quiet", {}, `${number(it.loose, 0)} of ${number(it.of, 0)} lattices are in none of these. Cells are reduced (Niggli); DBSCAN on the seven shortest lengths (edges and diagonals) within ${number(it.within, 1)} %; NCDist between medoids (Andrews & Bernstein 2014). Choose a cluster to see its cells alone.`))
   }
