@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from data.demo import render
-from data.demo.merge import LIMIT, Merging
+from data.demo.merge import Merging
 from data.demo.recipe import Recipe
 from data.demo.site import Site
 from data.demo.stills import Lattice, write_stills
@@ -38,7 +38,8 @@ from data.techniques.ssx.attached import CELLS, STATS
 
 _CELL: Final = (79.1, 79.1, 38.2, 90.0, 90.0, 90.0)
 _HALL: Final = " P 4nw 2abw"  # P 43 21 2
-_WAVELENGTH, _DISTANCE, _EDGE = 1.033, 100.0, 2.62  # Å, mm, Å at the nearest edge of a Pilatus 300k
+_WAVELENGTH, _DISTANCE = 1.033, 100.0  # Å, mm
+_EDGE: Final = 2.62  # Å at the nearest edge of a Pilatus 300k
 _XRAYS, _LASER = 1, 3
 _AT_ONCE: Final = 5_000
 _FEWEST_LATTICES: Final = 50  # that are worth a merge
@@ -193,7 +194,7 @@ class SsxRun:
             Collection, group_id=group, visit_hint=self._visit_id, number=number, start=start,
             status="DataCollection Unsuccessful", images=plan.frames, first_image=1,
             exposure=round(0.9 / plan.rate, 7), directory=f"{self._stored}/{folder}/", prefix=prefix,
-            template=self._file(prefix), wavelength=_WAVELENGTH, resolution=LIMIT, distance=_DISTANCE,
+            template=self._file(prefix), wavelength=_WAVELENGTH, resolution=_EDGE, distance=_DISTANCE,
             transmission=100.0, flux=2e13, temperature=293.0, comments="Simulated serial run",
         )  # fmt: skip
         site.insert(
