@@ -60,7 +60,7 @@ def test_merges_foretell_better_than_counts() -> None:
     assert found["completeness"].lattices == pytest.approx(5866, rel=0.05)
     assert found["multiplicity"].lattices == pytest.approx(10_000)
     assert found["cc_half"].basis == "from the merge of 2,000 lattices, which reached 0.182"
-    assert found["completeness"].basis.endswith("which reached 64.0 %")
+    assert found["completeness"].basis.endswith("which is 64.0 % complete")
 
 
 def test_time_left_spans_what_rate_and_need_leave_open() -> None:

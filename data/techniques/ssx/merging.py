@@ -143,9 +143,13 @@ def untold(target: Target, merges: Sequence[Merge]) -> str:
 def _from(merges: Sequence[Merge], quantity: Quantity) -> str:
     newest = merges[-1]
     value = getattr(newest, quantity)
-    reached = f"{100 * value:.1f} %" if quantity == "completeness" else f"{value:.3g}"
+    reached = {
+        "cc_half": f"which reached {value:.3g}",
+        "completeness": f"which is {100 * value:.1f} % complete",
+        "multiplicity": f"whose multiplicity is {value:.3g}",
+    }[quantity]
     by = f" by {newest.program}" if newest.program else ""
-    return f"from the merge of {newest.lattices:,} lattices{by}, which reached {reached}"
+    return f"from the merge of {newest.lattices:,} lattices{by}, {reached}"
 
 
 def _need_for_cc(cc_half: float, merges: Sequence[Merge]) -> Need:
