@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from data.demo import render
-from data.demo.serial import Plan, SsxRun, Story
+from data.demo.serial import Plan, SsxRun
 from data.demo.site import Site, writable
 from data.errors import NotFound
 from data.images.files import Files, frame_file
@@ -178,23 +178,6 @@ def test_rates_cells_laser_and_wells_are_those_of_the_story(tmp_path: Path, engi
     assert wells[:, 0].max() == 2
     assert wells[:, 1].sum() == whole.hit.hits
     assert found.run.mapped
-
-
-def test_the_difference_of_laser_on_and_off_holds_the_truth(tmp_path: Path) -> None:
-    held = 0
-    for seed in range(200):
-        story = Story(Plan(frames=6_000, laser=True, failures=False, ice=False, laser_effect=-0.05, seed=seed))
-        from data.techniques.ssx.batch import Batch
-        from data.techniques.ssx.run import Run
-
-        run = Run()
-        run.append(Batch.of(np.arange(6_000), np.full(6_000, np.nan), hit=story.hit, pump=story.pump))
-        pump = run.pump()
-        assert pump is not None
-        assert pump.hit is not None
-        held += pump.hit.low <= -0.05 <= pump.hit.high
-    # The clumps are shared by both, so that the interval is wider than it need be.
-    assert held >= 186
 
 
 def test_a_watched_run_goes_on_as_frames_come_and_ends(tmp_path: Path, engine: Engine, source: Source) -> None:

@@ -61,7 +61,7 @@ def observed(run: Run, target: Target) -> float | None:
 
 
 def _need(need: Need, now: Now) -> dict[str, Any]:
-    left = None if now.per_second is None else time_left(need, now.lattices, *now.per_second)
+    left = None if now.per_second is None else time_left(need, now.lattices, *now.per_second, now.counted)
     return {
         "what": need.quantity,
         "lattices": round(need.lattices),

@@ -191,16 +191,20 @@ def _need(quantity: Quantity, estimates: Sequence[float], basis: str, doubt: str
     return Need(quantity, middle, max(0.0, middle - spread), middle + spread, basis, doubt)
 
 
-def time_left(need: Need, lattices: int, per_second: float, low: float, high: float) -> Left | None:
+def time_left(
+    need: Need, lattices: int, per_second: float, low: float, high: float, counted: float = 0.0
+) -> Left | None:
     """Seconds until ``need`` is met at ``per_second`` lattices (95 %: ``low`` to ``high``); None where none come.
 
-    The range combines the interval of the rate with that of the need.
+    The range combines the interval of the rate with that of the need. ``counted`` lattices told the rate: those that
+    are still to come are as much a matter of chance, which widens the range by √(1 + counted/missing).
     """
     missing = need.lattices - lattices
     if missing <= 0:
         return Left(0.0, 0.0, 0.0)
     if per_second <= 0 or low <= 0:
         return None
-    soonest = max(0.0, need.low - lattices) / high
-    latest = max(0.0, need.high - lattices) / low
+    wider = math.sqrt(1 + counted / missing)
+    soonest = max(0.0, need.low - lattices) / (per_second * (high / per_second) ** wider)
+    latest = max(0.0, need.high - lattices) / (per_second * (low / per_second) ** wider)
     return Left(missing / per_second, soonest, latest)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.techniques.ssx.batch import Batch
-from data.techniques.ssx.intervals import Blocks, Difference, Rate, difference, rate
+from data.techniques.ssx.intervals import Blocks, Difference, Pairs, Rate, difference, rate
 from data.techniques.ssx.marks import MOST_FRAMES, Marks
 from data.techniques.ssx.merging import CENTRED, ORDERS, per_lattice, unique_reflections
 from data.techniques.ssx.reservoir import MOST, Kept, Reservoir
@@ -44,7 +44,8 @@ class Now:
 
     ``recent``: the last ``WINDOW`` seconds; ``whole``: the run. ``dropped``: image numbers below the highest that never
     came. ``repeated``: frames that a source gave again and that are counted once. ``newest``: time of the newest frame,
-    s since 1970; ``per_second``: lattices a second in the last minute, with its 95 % interval.
+    s since 1970; ``per_second``: lattices a second in the last minute, with its 95 % interval;
+    ``counted``: how many told it.
     """
 
     recent: Rates
@@ -54,6 +55,7 @@ class Now:
     newest: float | None
     lattices: int
     per_second: tuple[float, float, float] | None
+    counted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,16 @@ def _mean_volume(sums: NDArray[np.float64], least: int) -> float | None:
     return float(sums[COLUMNS.index("volume")] / count) if count >= least else None
 
 
+def _difference(on: Rate | None, off: Rate | None, pairs: Pairs) -> Difference | None:
+    if on is None or off is None:
+        return None
+    dispersion, z = pairs.estimate()
+    return difference(
+        rate(on.hits, on.frames, dispersion=dispersion, z=z) or on,
+        rate(off.hits, off.frames, dispersion=dispersion, z=z) or off,
+    )
+
+
 class Run:
     """Counts one run. Safe in threads: one appends, others look."""
 
@@ -81,6 +93,7 @@ class Run:
         self._totals = np.zeros(len(COLUMNS))
         self._hits, self._indexed = Blocks(), Blocks()
         self._pumped = np.zeros((2, len(COLUMNS)))
+        self._hit_pairs, self._indexed_pairs = Pairs(), Pairs()
         self._seen, self._judged, self._tried = Marks(), Marks(), Marks()
         self._told: dict[str, Marks] = {}
         self.repeated = 0
@@ -134,6 +147,7 @@ class Run:
             self._newest,
             int(self._totals[COLUMNS.index("lattices")]),
             self._per_second(minute, at),
+            int(minute[COLUMNS.index("lattices")]),
         )
 
     def _per_second(self, minute: NDArray[np.float64], at: float) -> tuple[float, float, float] | None:
@@ -231,8 +245,8 @@ class Run:
             return Pump(
                 on,
                 off,
-                difference(on.hit, off.hit) if on.hit and off.hit else None,
-                difference(on.indexed, off.indexed) if on.indexed and off.indexed else None,
+                _difference(on.hit, off.hit, self._hit_pairs),
+                _difference(on.indexed, off.indexed, self._indexed_pairs),
             )
 
     def cells(self) -> tuple[NDArray[np.float32], NDArray[np.int64], list[str]]:
@@ -322,6 +336,12 @@ class Run:
             chosen = batch.pump == state
             if chosen.any():
                 self._pumped[state] += sums(batch.where(chosen))
+        for pairs, told, yes in (
+            (self._hit_pairs, batch.hit >= 0, batch.hit == 1),
+            (self._indexed_pairs, batch.lattices >= 0, batch.lattices > 0),
+        ):
+            known = told & (batch.pump >= 0)
+            pairs.append(yes[known], batch.pump[known] == 1)
         low, high = int(batch.frame.min()), int(batch.frame.max())
         self._first = low if self._first is None else min(self._first, low)
         self._last = high if self._last is None else max(self._last, high)

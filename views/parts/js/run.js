@@ -171,7 +171,7 @@ export function render(given) {
     }
     const first = now.head.ended ? whole : recent
     value.replaceChildren(first ? percent(first[0]) : "–", first ? h("span.unit", {}, " %") : "")
-    small.textContent = !whole ? "not told by any source" : now.head.ended || !recent ? `95 %: ${span(whole)}` : `95 %: ${span(recent)}, run ${percent(whole[0])} %`
+    small.textContent = !whole ? "not told by any source" : now.head.ended ? `95 %: ${span(whole)}` : !recent ? `run ${percent(whole[0])} %, 95 %: ${span(whole)}` : `95 %: ${span(recent)}, run ${percent(whole[0])} %`
   }
   function head() {
     const it = now.head
@@ -192,8 +192,6 @@ export function render(given) {
     if (it.untold) told.push(h("li.quiet", {}, it.untold))
     if (!told.length) told.push(h("li.quiet", {}, now.target ? "Not to be told yet: it takes a merge, or lattices with their reflections." : "Set what you need; the time left appears here."))
     needs.replaceChildren(...told)
-    state.className = `badge${it.ended ? "" : " tone-good"}`
-    state.textContent = it.ended ? "ended" : "live"
     const words = [it.loading ? "Reading what was taken so far…" : "", ...it.troubles].filter(Boolean)
     notice.hidden = !words.length
     notice.textContent = words.join(" ")
@@ -204,7 +202,11 @@ export function render(given) {
     const old = newest == null ? null : Math.max(0, Date.now() / 1000 - offset - newest)
     tiles.age.value.replaceChildren(old == null ? "–" : now.head.ended ? clock(newest) : number(old, old < 10 ? 1 : 0), old == null || now.head.ended ? "" : h("span.unit", {}, " s ago"))
     tiles.age.detail.textContent = now.head?.ended ? "the run has ended" : old == null ? "no frame yet" : clock(newest)
-    tiles.age.box.classList.toggle("r-late", !now.head?.ended && old != null && old > 10)
+    const late = !now.head?.ended && old != null && old > 10
+    tiles.age.box.classList.toggle("r-late", late)
+    if (!now.head) return
+    state.className = `badge${now.head.ended ? "" : late ? " tone-bad" : " tone-good"}`
+    state.textContent = now.head.ended ? "ended" : late ? "no frames come" : "live"
   }
   const ageing = setInterval(age, 500)
 
