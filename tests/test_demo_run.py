@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.commands.demo import Progress
 from app.demo_run import DemoRun, current_visit
 from data.demo import facility
 from data.demo.site import writable
@@ -64,3 +65,13 @@ def test_a_run_is_live_while_the_demo_is_shown_and_none_is_left_running(made: fa
     assert stream.stat().st_size > 1000
     source.close()
     engine.dispose()
+
+
+def test_progress_is_a_bar_on_a_screen_and_a_few_lines_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    for bar in (True, False):
+        progress = Progress(bar)
+        for percent in range(0, 101):
+            progress(percent / 100, "Writing" if percent < 55 else "Drawing")
+        said = capsys.readouterr().out
+        assert said.count("\r") == (101 if bar else 0)
+        assert said.count("\n") == (0 if bar else 12)

@@ -79,11 +79,12 @@ def facility_of(args: argparse.Namespace) -> facility.Facility | None:
         return made
     began = time.monotonic()
     try:
-        made = facility.write(folder, _progress)
+        made = facility.write(folder, Progress(sys.stdout.isatty()))
     except (facility.NotOurs, OSError) as error:
         print(f"\nispyb-lens: {error}", file=sys.stderr)
         return None
-    print(f"\rThe facility is written: {time.monotonic() - began:.0f} s, {folder}{' ' * 30}", flush=True)
+    over, rest = ("\r", " " * 30) if sys.stdout.isatty() else ("", "")
+    print(f"{over}The facility is written: {time.monotonic() - began:.0f} s, {folder}{rest}", flush=True)
     return made
 
 
@@ -116,9 +117,20 @@ def _accounts(store: Store, people: Iterable[Somebody]) -> None:
             add_account(store, person.login, person.password, person.name)
 
 
-def _progress(share: float, words: str) -> None:
-    filled = round(share * _BAR)
-    print(f"\r[{'█' * filled}{'·' * (_BAR - filled)}] {share:4.0%}  {words:<40}", end="", flush=True)
+class Progress:
+    """How far a long work is: a bar that grows in its line; in a file a line for each tenth and for each new step."""
+
+    def __init__(self, bar: bool) -> None:
+        self._bar = bar
+        self._said = (-1, "")
+
+    def __call__(self, share: float, words: str) -> None:
+        filled = round(share * _BAR)
+        if self._bar:
+            print(f"\r[{'█' * filled}{'·' * (_BAR - filled)}] {share:4.0%}  {words:<40}", end="", flush=True)
+        elif (int(10 * share), words) != self._said:
+            self._said = (int(10 * share), words)
+            print(f"{share:4.0%}  {words}", flush=True)
 
 
 def _free_port(first: int, *, chosen: bool) -> int | None:
