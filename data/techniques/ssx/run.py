@@ -5,6 +5,7 @@ Appending costs the same at the first frame and at the ten-millionth. Memory is 
 up to 2^27 by which a frame that a source repeats is told apart.
 """
 
+import math
 import threading
 from dataclasses import dataclass
 from typing import Final
@@ -161,8 +162,12 @@ class Run:
         found = rate(int(indexed), int(minute[COLUMNS.index("tried")]), dispersion=dispersion, z=z)
         if found is None or found.value == 0:
             return 0.0, 0.0, 0.0
-        scale = lattices / seconds / found.value
-        return lattices / seconds, found.low * scale, found.high * scale
+        # How many lattices an indexed frame brings is chance too.
+        many = float(minute[COLUMNS.index("multiple")]) / indexed
+        brings = z * z * many * (1 - many) / (1 + many) ** 2 / indexed
+        below, above = (math.hypot(end / found.value - 1, math.sqrt(brings)) for end in (found.low, found.high))
+        each = lattices / seconds
+        return each, each * max(0.0, 1 - below), each * (1 + above)
 
     def _rates(self, sums: NDArray[np.float64]) -> Rates:
         value = dict(zip(COLUMNS, sums, strict=True))
