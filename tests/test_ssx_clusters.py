@@ -114,6 +114,9 @@ def test_a_run_is_clustered_again_only_when_a_tenth_more_cells_have_come() -> No
     assert [cluster.count for cluster in first.clusters] == [200]
     append(1_000, 10, LYSOZYME)
     assert clustering.now() is first
+    assert clustering.behind
+    assert clustering.now(last=True) is not first  # no more will come: of all
+    assert not clustering.behind
     append(2_000, 100, HEXAGONAL)
     assert [cluster.count for cluster in clustering.now().clusters] == [210, 100]
 

@@ -39,7 +39,7 @@ from data.techniques.ssx.attached import CELLS, STATS
 _CELL: Final = (79.1, 79.1, 38.2, 90.0, 90.0, 90.0)
 _HALL: Final = " P 4nw 2abw"  # P 43 21 2
 _WAVELENGTH, _DISTANCE = 1.033, 100.0  # Å, mm
-_EDGE: Final = 2.62  # Å at the nearest edge of a Pilatus 300k
+_EDGE: Final = 2.745  # Å where the edge of the detector is nearest to the beam
 _XRAYS, _LASER = 1, 3
 _AT_ONCE: Final = 5_000
 _FEWEST_LATTICES: Final = 50  # that are worth a merge

@@ -198,8 +198,10 @@ class RunView:
 
     def _look_at_clusters(self, watched: Watched) -> None:
         """They take a second to work out: in a thread, once for all who look."""
-        if watched.clustering.due and not self._clustering.waiting and not self._cluster_trouble:
-            self._clustering.ask(lambda reader: watched.clustering.now())
+        clustering, last = watched.clustering, watched.about.end is not None and not watched.loading
+        wanted = clustering.behind if last else clustering.due
+        if wanted and not self._clustering.waiting and not self._cluster_trouble:
+            self._clustering.ask(lambda reader: clustering.now(last))
         elif watched.clustering.held is not self._clusters:
             self._clustered(watched.clustering.held)
 
@@ -209,6 +211,8 @@ class RunView:
             self._cluster = next((n for n, one in enumerate(found.clusters) if _alike(one.cell, before)), None)
         self._clusters = found
         self._board.tell("clusters", clusters=numbers.clusters(found), cluster=self._cluster)
+        if self._watched is not None:  # of a run that has ended nobody asks again when more came meanwhile
+            self._look_at_clusters(self._watched)
 
     def _unclustered(self, problem: Problem) -> None:
         self._cluster_trouble = problem.text

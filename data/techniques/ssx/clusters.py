@@ -251,10 +251,15 @@ class Clustering:
         offered = self._run.cells_offered
         return offered < self._of or offered >= max(_LEAST, self._of * _GROWN)
 
-    def now(self) -> Clusters:
-        """The clusters; may take a second. Raises NotInstalled."""
+    @property
+    def behind(self) -> bool:
+        """Whether any cell has come since: what matters when no more come."""
+        return self.due or self._run.cells_offered > max(_LEAST, self._of)
+
+    def now(self, last: bool = False) -> Clusters:
+        """The clusters, ``last``: of all cells, as no more will come; may take a second. Raises NotInstalled."""
         with self._lock:
-            if self.due:
+            if self.behind if last else self.due:
                 offered = self._run.cells_offered
                 kept = self._run.kept_cells()
                 self._found = clusters(kept.cells, kept.kinds, kept.time)
