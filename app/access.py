@@ -62,15 +62,18 @@ class Access:
             for kind in ("person", "proposal"):
                 self._held.pop(f"{kind} {identity.key}", None)
 
+    def held(self, identity: Identity) -> Scope | None:
+        """What `scope` gives where it need not ask ISPyB for it, else None."""
+        with self._lock:
+            held = self._held.get(_key(identity))
+        return held[1] if held is not None and self._clock() - held[0] < _SECONDS else None
+
     def scope(self, identity: Identity) -> Scope:
         """What the person may see now, at most a minute old."""
-        now = self._clock()
-        # The kind is part of the key: a proposal and a person may have the same name.
-        key = f"{identity.kind} {identity.key}"
-        with self._lock:
-            held = self._held.get(key)
-        if held is not None and now - held[0] < _SECONDS:
-            return held[1]
+        found = self.held(identity)
+        if found is not None:
+            return found
+        now, key = self._clock(), _key(identity)
         with self._lock:
             turn = self._turns.setdefault(key, threading.Lock())
         with turn:  # many pages of one person ask at once: the first reads for all
@@ -104,3 +107,8 @@ class Access:
         if identity.provider not in self._trusted:
             raise UnknownPerson(identity.login)
         return scope_of(self._source, identity.login, self.rights)
+
+
+def _key(identity: Identity) -> str:
+    # The kind is part of the key: a proposal and a person may have the same name.
+    return f"{identity.kind} {identity.key}"

@@ -13,13 +13,16 @@ import ispyb
 import pytest
 from servers.darkroom import CBF, EIGER, darkroom
 
+from app.access import Access
 from app.routes.lanes import Lanes, Late
 from app.routes.rows import Rows
 from app.settings import FrameSettings
+from auth.identity import Identity
 from data.errors import NotFound
 from data.images.files import Files
 from data.images.formats.chunk import Chunk
 from data.reader import Reader
+from data.scope import Rights
 
 
 def run(work: Callable[[Lanes], Coroutine[Any, Any, None]], **chosen: Any) -> None:
@@ -200,11 +203,35 @@ def test_a_row_is_kept_for_moments_and_for_the_scope_that_saw_it(tmp_path: Path)
     assert rows.imaging(of("alice"), 1001)["template"] == "xtal_1_####.cbf"
     assert rows.imaging(of("alice"), 1001)["template"] == "xtal_1_####.cbf"
     assert len(asked) == 1
+    held = rows.held(facility.scope("alice"), 1001)
+    assert held is not None
+    assert held["template"] == "xtal_1_####.cbf"
     for _ in range(2):
         with pytest.raises(NotFound):
             rows.imaging(of("nobody"), 1001)
+        for login in ("nobody", "bob", "staff", "admin"):
+            assert rows.held(facility.scope(login), 1001) is None
     assert len(asked) == 3
     time.sleep(0.25)
+    assert rows.held(facility.scope("alice"), 1001) is None
     rows.imaging(of("alice"), 1001)
     assert len(asked) == 4
+    facility.source.close()
+
+
+def test_rights_are_held_without_asking_for_three_quarters_of_a_minute_and_no_longer(tmp_path: Path) -> None:
+    facility = ispyb.facility("sqlite", f"sqlite:///{tmp_path / 'tiny.db'}")
+    now = [100.0]
+    access = Access(facility.source, Rights(), clock=lambda: now[0])
+    alice = Identity("accounts", "alice", "alice", "Alice")
+    assert access.held(alice) is None
+    scope = access.scope(alice)
+    assert access.held(alice) == scope
+    assert access.held(Identity("accounts", "bob", "bob", "Bob")) is None
+    assert access.held(Identity("accounts", "alice", "alice", "Alice", kind="proposal")) is None
+    now[0] += 46.0
+    assert access.held(alice) is None
+    access.scope(alice)
+    access.forget(alice)
+    assert access.held(alice) is None
     facility.source.close()

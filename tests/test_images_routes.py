@@ -280,6 +280,7 @@ def test_what_is_asked_at_once_of_one_file_by_two_collections_is_answered_for_ea
 
     monkeypatch.setattr(Lanes, "run", noted)
     monkeypatch.setattr(Rows, "imaging", lambda *given: {**imaging(*given), "distance": 50.0 + len(keys)})
+    monkeypatch.setattr(Rows, "held", lambda *given: None)
     for _ in range(2):
         assert alice.get(f"/frame/{EIGER}/1/about").status == 200
     assert keys[0] != keys[1]

@@ -21,6 +21,8 @@ class Late(Exception):
 @dataclass(slots=True)
 class _Work:
     future: "Future[Any]"
+    told: "asyncio.Future[Any]"
+    """The same for the loop: one for all who wait, as each would be told by a call from the thread."""
     waiting: int = 0
 
 
@@ -41,12 +43,13 @@ class Lanes:
         limit = max(seconds, self.seconds)
         found = self._running.get((lane, key))
         if found is None or found.future.cancelled():
-            found = _Work(self._pool(lane).submit(work))
+            future = self._pool(lane).submit(work)
+            found = _Work(future, asyncio.wrap_future(future))
             self._running[lane, key] = found
-            asyncio.wrap_future(found.future).add_done_callback(lambda done: self._ended(lane, key, found, done))
+            found.told.add_done_callback(lambda done: self._ended(lane, key, found, done))
         found.waiting += 1
         try:
-            shared: T = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(found.future)), limit)
+            shared: T = await asyncio.wait_for(asyncio.shield(found.told), limit)
             return shared
         except TimeoutError:
             if found.future.done() and not found.future.cancelled():  # just now, or with an error of this kind

@@ -25,13 +25,18 @@ class Rows:
         self._held: OrderedDict[tuple[Scope, int], tuple[float, Mapping[str, Any]]] = OrderedDict()
         self._lock = Lock()
 
+    def held(self, scope: Scope, number: int) -> Mapping[str, Any] | None:
+        """What `imaging` found for this Scope, where it is young enough; asks nobody."""
+        with self._lock:
+            held = self._held.get((scope, number))
+        return held[1] if held is not None and time.monotonic() - held[0] < self._seconds else None
+
     def imaging(self, reader: Reader, number: int) -> Mapping[str, Any]:
         """`collection.imaging`, at most a few seconds old. Raises NotFound."""
+        found = self.held(reader.scope, number)
+        if found is not None:
+            return found
         key, now = (reader.scope, number), time.monotonic()
-        with self._lock:
-            held = self._held.get(key)
-        if held is not None and now - held[0] < self._seconds:
-            return held[1]
         row = collections.imaging(reader, number)
         with self._lock:
             self._held[key] = (now, row)

@@ -73,11 +73,11 @@ class Files:
             return Located(State.OUTSIDE, None, f"The path stored for “{name}” is not usable.")
         try:
             real = Path(os.path.realpath(self._mapped(pure)))
-            if not self.permits(real):
+            if not self._inside(real):
                 return refused
-            if not real.exists() and self._on_missing is not None and self._on_missing(real):
+            if self._on_missing is not None and not real.exists() and self._on_missing(real):
                 real = Path(os.path.realpath(real))
-                if not self.permits(real):
+                if not self._inside(real):
                     return refused
             return self._examined(real, name)
         except PermissionError:
@@ -91,6 +91,9 @@ class Files:
             real = Path(os.path.realpath(path))
         except (OSError, ValueError, RuntimeError):
             return False
+        return self._inside(real)
+
+    def _inside(self, real: Path) -> bool:
         return any(real.is_relative_to(root) for root in self._roots)
 
     def supply(self, path: Path) -> bool:
