@@ -5,6 +5,7 @@ import io
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -60,6 +61,25 @@ def rival(name: str, make: Callable[[], Callable[[Any], Any]]) -> Callable[[Any]
     except ImportError as error:
         print(f"{name}: not here ({error}); pip install 'ispyb-lens[bench]'", flush=True)
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """What draws a frame otherwise, each None where it is not installed."""
+
+    matplotlib: Callable[[Any], str] | None
+    rasterize: Callable[[Any], Any] | None
+
+
+def rivals() -> Rivals:
+    """All of them, each having drawn something small: what they compile or import first is not held against them."""
+    import numpy as np
+
+    found = Rivals(rival("matplotlib", drawer), rival("rasterize", rasterizer))
+    for draw in (found.matplotlib, found.rasterize):
+        if draw is not None:
+            draw(np.ones((64, 64), np.uint32))
+    return found
 
 
 def drawer() -> Callable[[Any], str]:

@@ -27,6 +27,7 @@ import random
 import sys
 import tempfile
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -34,7 +35,7 @@ from typing import Any
 import framesite
 import paths  # noqa: F401
 import report
-from framerivals import PNG, RAW, drawer, rasterizer, raw_server, rival, timed, worked
+from framerivals import PNG, RAW, Rivals, raw_server, rivals, timed, worked
 from tornado.httpclient import HTTPClientError
 
 _PAINTED = """(box, number) => new Promise((done, failed) => {
@@ -135,7 +136,7 @@ class Browser:
         self._playwright.stop()
 
 
-def against_rivals(browser: Browser, path: Path, rounds: int) -> dict[str, float | None]:
+def against_rivals(browser: Browser, path: Path, rounds: int, others: Rivals) -> dict[str, float | None]:
     """Cold frames and what others do, one after the other in each round; medians in ms, None for who is not here."""
     import fabio
     import h5py
@@ -143,7 +144,7 @@ def against_rivals(browser: Browser, path: Path, rounds: int) -> dict[str, float
     import numpy as np
 
     taken: dict[str, list[float]] = {name: [] for name in ("cold", "h5py", "matplotlib", "rasterize", "raw")}
-    png_of, rasterized = rival("matplotlib", drawer), rival("rasterize", rasterizer)
+    png_of, rasterized = others.matplotlib, others.rasterize
     with h5py.File(path, "r") as file, raw_server(file["/entry/data/data"]) as address:
         data = file["/entry/data/data"]
         browser.blank.goto(f"{address}/page")
@@ -249,7 +250,7 @@ async def asked(person: Any, address: str) -> None:
 
 async def crowd(running: framesite.Served, frames: int, requests: int, users: int = 20) -> float:
     """So many frames of twenty users in turn; growth of the server's memory after the first fifth."""
-    people = [await framesite.signed_in(running.address) for _ in range(users)]
+    people = await asyncio.gather(*(framesite.signed_in(running.address) for _ in range(users)))
     rng = random.Random(3)
     marks: list[float] = []
     done = 0
@@ -273,7 +274,7 @@ async def crowd(running: framesite.Served, frames: int, requests: int, users: in
     return running.memory() / marks[0] - 1
 
 
-def real() -> None:
+def real(rounds: int) -> None:
     """The one real EIGER frame, where it is."""
     import h5py
     from servers import realdata
@@ -299,7 +300,7 @@ def real() -> None:
         with h5py.File(path, "r", locking=False) as file:  # as ours has it open
             file["/entry/data/data"][0]
 
-    found = report.interleaved({"ours": ours, "h5py": theirs}, 7)
+    found = report.interleaved({"ours": ours, "h5py": theirs}, rounds)
     print(f"real EIGER 4M frame: ours {found['ours'] * 1e3:.1f} ms to gzip, h5py alone {found['h5py'] * 1e3:.1f} ms")
 
 
@@ -310,12 +311,14 @@ KEYS = (
 """What the last line holds."""
 
 
-def on_screen(running: framesite.Served, path: Path, quick: bool, frames: int) -> dict[str, float | int | None]:
+def on_screen(
+    running: framesite.Served, path: Path, quick: bool, frames: int, others: "Future[Rivals]"
+) -> dict[str, float | int | None]:
     """All that is measured in Chromium."""
     found: dict[str, float | int | None] = {}
     browser = Browser(running)
     try:
-        times = against_rivals(browser, path, 3 if quick else 12)
+        times = against_rivals(browser, path, 3 if quick else 12, others.result())
         print(json.dumps({name: value and round(value) for name, value in times.items()}))
         cold, plain = times["cold"], times["h5py"]
         assert cold is not None
@@ -352,6 +355,14 @@ def on_screen(running: framesite.Served, path: Path, quick: bool, frames: int) -
 PLAYED = 60
 
 
+def ready() -> Rivals:
+    """Our loops and the rivals', loaded."""
+    from data.images import warm
+
+    warm.prepare()
+    return rivals()
+
+
 def played_on(browser: Browser, running: framesite.Served, most: int) -> str:
     """The page's heap and the server's memory while so many frames are played, over and over."""
     shown, marks = 0, []
@@ -368,27 +379,26 @@ def main() -> int:
     words.add_argument("--quick", action="store_true", help="fewer rounds, frames and requests")
     words.add_argument("--requests", type=int, help="frames that the twenty users ask for (10,000)")
     asked = words.parse_args()
-    frames = 100 if asked.quick else 200
+    frames = 92 if asked.quick else 200
     requests = asked.requests or (400 if asked.quick else 10_000)
     print(report.surroundings())
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="lens-frames-") as made:
+    # What takes long to import is got while files are written and the server starts; nothing is measured meanwhile.
+    with tempfile.TemporaryDirectory(prefix="lens-frames-") as made, ThreadPoolExecutor(1) as beside:
+        others = beside.submit(ready)
         folder = Path(made)
         path = folder / "e_1_master.h5"
         print(f"EIGER 16M: {frames} frames of {framesite.eiger(path, frames):.1f} MB", flush=True)
-        from data.images import warm
-
-        warm.prepare()
         found: dict[str, float | int | None] = {}
         with framesite.served(folder, frames) as running:
-            found |= on_screen(running, path, asked.quick, frames)
+            found |= on_screen(running, path, asked.quick, frames, others)
             found["cbf_vs_fabio"] = cbf(folder, 4 if asked.quick else 20)
             if asked.quick:
                 found["fabio_loop_vs_max"] = maximum(path, frames)
             else:
                 found["fabio_loop_vs_max"] = maximum(framesite.linked(path, 1_000), 1_000)
             found["memory_growth"] = asyncio.run(crowd(running, frames, requests))
-        real()
+        real(3 if asked.quick else 7)
     print(f"{report.surroundings()}; {time.perf_counter() - began:.0f} s")
     print(report.json_line({key: found[key] for key in KEYS}))
     return 0

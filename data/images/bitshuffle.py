@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from data.images.formats.chunk import Damaged, Rejected
 from data.images.kernels import compiled
 from data.images.lz4 import SLACK
-from data.images.planes import fetch, lift, odd_of, pixel_of, raw, restore, turn, values_of, walk
+from data.images.planes import fetch, lift, odd_of, pixel_of, raised, raw, restore, values_of, walk
 from data.images.vectors import most32
 
 _MOST_BLOCK = 1 << 20
@@ -160,7 +160,7 @@ def _fold_loop(
     bits = np.empty(each * s + SLACK, np.uint8)
     words = bits.view(np.uint64)
     turned = np.empty(each // 8, np.uint64)
-    low = turned.view(np.uint8)
+    low = np.empty(each, np.uint8)
     values = np.empty(each, np.uint32)
     odd = np.empty(max(1, each // 64), np.uint64)
     faint = np.empty(each, np.uint8)  # maxima of what is below 32, which a byte holds, or how many were valid
@@ -192,14 +192,14 @@ def _fold_loop(
                 if one < 0:
                     return False
                 few = n % 64 == 0 and odd_of(words, n, 8 * s - left, False, odd) <= n // 16
-                if few:  # 255 is masked and all else is below 32, but for the odd ones
-                    turn(bits, n, 0, turned)
+                if few:  # one more than each pixel, 0 where masked, as all is below 32 but for the odd ones
+                    raised(bits, words, n, 8 * s - left, False, low)
                     for i in range(n // 64):
                         rest = odd[i]
                         place = 64 * i
                         while rest != 0:
                             if rest & np.uint64(1):
-                                low[place] = 255
+                                low[place] = 0
                                 v = pixel_of(words, n // 64, s, one, left, place)
                                 if summed:
                                     into[place] += np.uint64(v)
@@ -210,12 +210,12 @@ def _fold_loop(
                             place += 1
                     if summed:
                         for i in range(n):
-                            valid = np.uint8(low[i] != 255)
-                            sums[i] += np.uint16(low[i] * valid)
+                            valid = np.uint8(low[i] != 0)
+                            sums[i] += np.uint16(low[i] - valid)
                             faint[i] += valid
                     else:
                         for i in range(n):
-                            faint[i] = max(faint[i], np.uint8(low[i] + np.uint8(1)))
+                            faint[i] = max(faint[i], low[i])
                     continue
                 restore(bits, n // 8, s, one, left)
                 values_of(bits, n, s, turned, values)

@@ -163,6 +163,33 @@ def _restore_loop(planes: Any, w: int, s: int, first: int, left: int) -> None:
 restore = compiled(_restore_loop)
 
 
+def _raised_loop(planes: Any, words: Any, n: int, there: int, wide: bool, lifted: Any) -> None:
+    """As `_lift_loop`, right for what is masked and for what `odd_of` calls below 32 (or 256: `wide`)."""
+    w = n // 64
+    last = (there - 1) * w
+    p4, p5 = words[4 * w : 5 * w], words[last : last + w]
+    some = np.uint64(0)
+    other = np.uint64(0)
+    for i in range(w):
+        some |= p5[i]
+        other |= p4[i] ^ p5[i]
+    if wide:
+        for at in range(0, n // 8, 4):
+            raise8_masked(planes, n // 8, at, 8 * last, lifted)
+    elif other != 0:
+        for at in range(0, n // 8, 4):
+            raise5_masked(planes, n // 8, at, 8 * last, lifted)
+    elif some != 0:
+        for at in range(0, n // 8, 4):
+            raise4_masked(planes, n // 8, at, 8 * last, lifted)
+    else:
+        for at in range(0, n // 8, 4):
+            raise4(planes, n // 8, at, 8 * last, lifted)
+
+
+raised = compiled(_raised_loop)
+
+
 def _lift_loop(
     planes: Any, words: Any, n: int, s: int, first: int, left: int, turned: Any, values: Any, odd: Any, table: Any,
     lifted: Any,
@@ -182,28 +209,10 @@ def _lift_loop(
         for i in range(n):
             lifted[i] = code_of(np.int64(values[i]), top, table)
         return
-    w = n // 64
-    last = (8 * s - left - 1) * w
-    p4, p5 = words[4 * w : 5 * w], words[last : last + w]
-    some = np.uint64(0)
-    other = np.uint64(0)
-    for i in range(w):
-        some |= p5[i]
-        other |= p4[i] ^ p5[i]
-    if wide:
-        for at in range(0, n // 8, 4):
-            raise8_masked(planes, n // 8, at, 8 * last, lifted)
-    elif other != 0:
-        for at in range(0, n // 8, 4):
-            raise5_masked(planes, n // 8, at, 8 * last, lifted)
-    elif some != 0:
-        for at in range(0, n // 8, 4):
-            raise4_masked(planes, n // 8, at, 8 * last, lifted)
-    else:
-        for at in range(0, n // 8, 4):
-            raise4(planes, n // 8, at, 8 * last, lifted)
+    raised(planes, words, n, 8 * s - left, wide, lifted)
     if number == 0:
         return
+    w = n // 64
     for i in range(w):
         here = odd[i]
         bit = 0
