@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ispyb import DATABASES, EVERYBODY, JOBS, RATES, Facility, at, pages_files, shared
 from pages_mx import PAGES as MX_PAGES
+from pages_ssx import PAGES as SSX_PAGES
 
 from data import guard
 from data.core import changes, collection, proposals, search, shipments, visits
@@ -92,6 +93,7 @@ PAGES: dict[str, Page] = (
         "em.fits": lambda r: em.fits(r, 21, Asked(search="s"), [2001]),
     }
     | pages_files.PAGES
+    | SSX_PAGES
 )
 for _name, (_fields, _ask) in lists().items():
     PAGES[f"{_name} search"] = lambda r, ask=_ask: ask(r, Asked(search="s"))
