@@ -3,10 +3,12 @@
 import asyncio
 import gzip
 import json
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from tornado.iostream import StreamClosedError
 
 from app.services import Services
 from auth.routes import AuthedHandler
@@ -83,7 +85,8 @@ class ChipHandler(AuthedHandler):
         self.set_header("Content-Type", "application/octet-stream")
         self.set_header("X-Run-Chip", json.dumps(about))
         self.set_header("Content-Encoding", "gzip")
-        await self.finish(gzip.compress(values.tobytes(), 3, mtime=0))
+        with suppress(StreamClosedError):  # the page has gone
+            await self.finish(gzip.compress(values.tobytes(), 3, mtime=0))
 
     def _frame(self, watched: Watched) -> None:
         chip = watched.chip

@@ -115,8 +115,45 @@ def test_an_alert_is_on_the_page_and_in_the_title_until_it_is_seen_or_muted_and_
     alert.get_by_role("button", name="Mute 30 min").click()
     expect(page.locator(".r-mutes")).to_contain_text("No frame: muted until")
     expect(alert.get_by_role("button", name="Seen")).to_have_count(0)
-    expect(page).not_to_have_title(re.compile("^⚠"))
+    expect(page).not_to_have_title(re.compile("^⚠ No frame"))  # runs of other tests may stand still
     page.reload()
     expect(page.locator(".r-mutes")).to_contain_text("No frame: muted until")
     page.get_by_text("Set the alerts").click()
     expect(page.get_by_label("No frame for")).to_have_value("1")
+
+
+def test_what_happened_while_no_page_was_open_is_told_on_every_page_until_it_is_seen(
+    site: Site, run: SsxRun, opened: Open
+) -> None:
+    page = opened(site, f"?collection={run.collection_id}&tab=monitor", "admin")
+    page.get_by_text("Set the alerts").click()
+    page.get_by_label("No frame for").fill("2")
+    page.get_by_label("No frame for").press("Enter")
+    expect(page.get_by_text("Kept for your runs with chips at")).to_be_visible()
+    page.get_by_label("This run").check()
+    expect(page.get_by_text("Watched, also while this page is closed.")).to_be_visible()
+    page.wait_for_timeout(4000)
+    page.close()
+    run.step = lambda: []  # type: ignore[method-assign]
+    time.sleep(8)
+
+    later = opened(site, None, "admin")
+    later.add_init_script(
+        "window.told = []; window.Notification = class { static permission = 'granted';"
+        " constructor(title, {body}) { window.told.push(`${title}: ${body}`) } }"
+    )
+    later.goto("?proposals=all")
+    expect(later).to_have_title(re.compile("^⚠ No frame for"))
+    assert later.evaluate("window.told.length") == 1
+    bell = later.locator(".b-bell")
+    bell.get_by_label("Alerts: 1 not seen").click()
+    expect(bell.get_by_role("link", name=f"Run {run.collection_id}")).to_have_attribute(
+        "href", re.compile(rf"collection={run.collection_id}&tab=monitor")
+    )
+    expect(bell.get_by_text("No frame for")).to_be_visible()
+    other = opened(site, "?proposals=all", "admin")
+    expect(other.locator(".b-bell").get_by_label("Alerts: 1 not seen")).to_be_visible()
+    bell.get_by_role("button", name="Seen").click()
+    expect(later).not_to_have_title(re.compile("^⚠"))
+    expect(other.locator(".b-bell").get_by_label("Alerts: all seen")).to_be_visible()
+    assert opened(site, "?proposals=all").locator(".b-bell").is_hidden(), "another person was told nothing"

@@ -126,7 +126,7 @@ def together(first: int, last: int | None) -> list[tuple[str, int, tuple[tuple[s
 
 def slow(watched: Watched) -> dict[str, Any]:
     """What need not be new each half second: cells, lattice types, laser, frames of interest, sources."""
-    run = watched.run
+    run, remarks = watched.run, watched.remarks
     pump = run.pump()
     return {
         "cells": cells(run),
@@ -140,7 +140,9 @@ def slow(watched: Watched) -> dict[str, Any]:
             "indexed": _difference(pump.indexed),
         },
         "queues": {name: run.queue(name)[:_MOST_FRAMES] for name in QUEUES},
-        "sources": [[name, watched.told.get(name, 0), watched.troubles.get(name)] for name in watched.sources],
+        "sources": [
+            [name, watched.told.get(name, 0), watched.troubles.get(name), remarks.get(name)] for name in watched.sources
+        ],
         "stated": _stated(watched.stated),
         "chip": watched.chip.name if watched.chip and run.mapped else None,
     }

@@ -120,7 +120,7 @@ export function render(given) {
       label, now.watch?.[place] != null && h("span.quiet", {}, ` until ${until(now.watch[place])}`))
     watches.replaceChildren(h("legend", {}, "Watch also while no page is open"), one("run", now.head?.ended ? "This run (it has ended)" : "This run"),
       one("visit", `Every run of ${now.place?.visit ?? "this visit"}`), one("beamline", now.place?.beamline && `My runs at ${now.place.beamline}`) || "",
-      h("p.quiet", {}, now.unwished || "For a week. What happened is in the head of every page (⚠)."))
+      h("p.quiet", {}, now.unwished || "For a week. What happened stands at the bell in the head of every page."))
     watching.textContent = now.unwatched || (now.head?.ended ? "" : Object.keys(now.watch ?? {}).length ? "Watched, also while this page is closed." : "Watched while this page is open.")
   }
   function begin(fresh) {
@@ -228,7 +228,7 @@ export function render(given) {
       return h("div", {}, h("div.label", {}, label), h("div.r-strip", {}, list.length ? list.slice(0, 6).map(frame) : h("span.none", {}, "none yet")))
     }))
     together.replaceChildren(...(it.together ?? []).map(([words, to]) => link("a", to, {title: "Put together in the viewer of frames, with progress and Stop"}, words)))
-    sources.replaceChildren(...it.sources.map(([name, count, trouble]) => h("li", {}, name, h("span.quiet", {}, ` · ${number(count, 0)} frames`), trouble ? h("span.badge.tone-warn", {}, trouble) : "")))
+    sources.replaceChildren(...it.sources.map(([name, count, trouble, remark]) => h("li", {}, name, h("span.quiet", {}, ` · ${number(count, 0)} frames`), trouble ? h("span.badge.tone-warn", {}, trouble) : "", remark ? h("div.r-remark", {}, remark) : "")))
     const said = it.stated
     if (said?.by && (said.hit != null || said.indexed != null)) {
       const parts = [said.hit == null ? "" : `${percent(said.hit)} % hits`, said.indexed == null ? "" : `${percent(said.indexed)} % indexed`, said.lattice ?? "", said.resolution == null ? "" : `${number(said.resolution, 2)} Å`]
