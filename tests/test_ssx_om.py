@@ -120,6 +120,14 @@ def test_om_that_began_anew_goes_on_and_is_counted() -> None:
     assert (len(again), int(again.hit.sum()), om.restarted) == (10, 3, 1)
 
 
+def test_om_that_was_not_heard_for_very_long_is_counted_from_then_on() -> None:
+    om = Counts(1.7e9)
+    om.add(counts(100, 25, 1.7e9 + 1))
+    with pytest.raises(Refused, match="it has counted 4,999,900 events"):
+        om.add(counts(5_000_000, 25_000, 1.7e9 + 5_000))
+    assert len(om.add(counts(5_000_010, 25_001, 1.7e9 + 5_001))) == 10
+
+
 @pytest.mark.parametrize(
     "message",
     [[], {}, counts(1, 2, 1.0), counts(-1, 0, 1.0), counts(10**9, 0, 1.0), counts(1, 0, float("nan")),
@@ -166,9 +174,9 @@ def test_a_run_at_a_beamline_with_om_is_counted_from_its_broadcast(tmp_path: Pat
     socket.send_string("omdata", zmq.SNDMORE)
     socket.send(pickle.dumps(Evil()))
     until = time.monotonic() + 10
-    while not watched.troubles and time.monotonic() < until:
+    while not watched.remarks and time.monotonic() < until:
         time.sleep(0.05)
-    assert "cannot be used" in next(iter(watched.troubles.values()))
+    assert "A message could not be used once" in next(iter(watched.remarks.values()))
     runs.leave(run.collection_id, hears)
     socket.close()
     own.source.close()

@@ -155,9 +155,11 @@ def test_lists_attached_to_the_run_are_counted_once_and_again_when_they_grow(tmp
     assert (grown.whole.indexed.hits, grown.whole.indexed.frames, grown.repeated) == (3, 6, 0)
     path.write_text("{")
     run.turn()
-    assert list(run.troubles.values()) == [
-        "DIALS, experiment lists: integrated_0.expt is not whole: it may be being written."
-    ]
+    run.turn()
+    assert run.remarks == {Stills.name: "integrated_0.expt is not whole: it may be being written."}
+    experiments(path, [0, 3, 5])
+    run.turn()
+    assert run.remarks == {}
     own.source.close()
 
 

@@ -39,6 +39,10 @@ _ATTACHED_SECONDS: Final = 30.0
 _STILL_SECONDS: Final = 2.0
 _ATTACHED: Final = "attachments"
 _MERGES: Final = "merges"
+_AHEAD_SECONDS: Final = 60.0
+_EARLY_SECONDS: Final = 3600.0
+_EARLIEST: Final = 1e9
+"""Times of frames lie between the start of the run, less an hour, and now, and a minute: clocks differ."""
 _HISTORY_SECONDS: Final = 0.4
 """Of a long history, how much is read before the other runs have their turn."""
 
@@ -82,6 +86,7 @@ class Watched:
         self.troubles: dict[str, str] = {}
         self.told: dict[str, int] = {}
         """Frames that each source told of."""
+        self._odd_times: dict[str, int] = {}
         self.loading = True
         self.live_since: float | None = None
         """From when on news come as they are made, s since 1970; None while the past is read."""
@@ -98,6 +103,17 @@ class Watched:
     def sources(self) -> tuple[str, ...]:
         """The names of the sources."""
         return tuple(source.name for source in self._sources)
+
+    @property
+    def remarks(self) -> dict[str, str]:
+        """What was odd so far about each source that was, in sentences."""
+        found = {}
+        for source in self._sources:
+            odd = self._odd_times.get(source.name, 0)
+            words = f"{odd:,} times are not of this run; arrival counts instead." if odd else ""
+            if said := " ".join(filter(None, (source.remark, words))):
+                found[source.name] = said
+        return found
 
     @property
     def stated(self) -> Stated:
@@ -207,9 +223,23 @@ class Watched:
         if not len(batch):
             return healed, False
         self.told[source.name] = self.told.get(source.name, 0) + len(batch)
+        batch = self._dated(batch, source.name, now)
         numbered = not isinstance(source, OmSocket)
         self.run.append(self._placed(batch, now) if numbered else batch, source.name)
         return True, source.more
+
+    def _dated(self, batch: Batch, name: str, now: float) -> Batch:
+        """The batch without times that cannot be: one such would stretch the plot for good, or stay the newest."""
+        start = self.about.start
+        earliest = _EARLIEST if start is None else start.timestamp() - _EARLY_SECONDS
+        with np.errstate(invalid="ignore"):
+            odd = (batch.time > now + _AHEAD_SECONDS) | (batch.time < earliest)
+        odd |= np.isinf(batch.time)
+        if not odd.any():
+            return batch
+        self._odd_times[name] = self._odd_times.get(name, 0) + int(odd.sum())
+        instead = now if self._live and self.about.end is None else np.nan
+        return batch.with_columns(time=np.where(odd, instead, batch.time))
 
     def _placed(self, batch: Batch, now: float) -> Batch:
         """The batch with times, laser and well, as far as ISPyB says them and the source does not."""
@@ -241,7 +271,7 @@ class Watched:
         if what.start is None:
             return np.full(count, np.nan)
         began = what.start.timestamp()
-        if what.end is not None and what.images:
+        if what.end is not None and what.end > what.start and what.images:
             return began + place * ((what.end.timestamp() - began) / what.images)
         if what.frames_per_second:
             return np.minimum(began + place / what.frames_per_second, now)

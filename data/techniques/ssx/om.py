@@ -14,7 +14,7 @@ import numpy as np
 
 from data.techniques.ssx.batch import Batch
 from data.techniques.ssx.pickled import MOST_BYTES, Refused, unpickled
-from data.techniques.ssx.sources import SourceTrouble
+from data.techniques.ssx.sources import SourceTrouble, times
 
 TAGS: Final = ("omdata", "view:omdata")
 _MOST_FRAMES: Final = 1_000_000
@@ -52,7 +52,9 @@ class Counts:
             before, self._hits = 0, 0
         count, found = int(events) - before, int(hits) - self._hits
         if count > _MOST_FRAMES or found > count:
-            raise Refused("its counts make no sense")
+            # From here on they may make sense again.
+            self._events, self._hits, self._time = int(events), int(hits), at
+            raise Refused(f"it has counted {count:,} events and {found:,} hits since the message before")
         last = self._time if at > self._time > at - 3600 else at
         self._events, self._hits, self._time = int(events), int(hits), at
         frames = np.arange(self._next, self._next + count)
@@ -84,6 +86,18 @@ class OmSocket:
         self._heard_at = time.monotonic()
         self._decoded_at = float("-inf")
         self._last: bytes | None = None
+        self._refused = 0
+        self._why = ""
+
+    @property
+    def remark(self) -> str:
+        """Which messages could not be used, and whether OM began anew."""
+        words = []
+        if self._counts.restarted:
+            words.append(f"It began to count anew {times(self._counts.restarted)}.")
+        if self._refused:
+            words.append(f"A message could not be used {times(self._refused)}, at last: {self._why}.")
+        return " ".join(words)
 
     def read(self) -> Batch:
         """The frames since the last call, from the newest message alone."""
@@ -106,7 +120,8 @@ class OmSocket:
         try:
             return self._counts.add(unpickled(data))
         except Refused as error:
-            raise SourceTrouble(f"{self.name} sent a message that cannot be used: {error}.") from None
+            self._refused, self._why = self._refused + 1, str(error)
+            return Batch.of([], [])
 
     def _open(self) -> tuple[Any, Any]:
         try:

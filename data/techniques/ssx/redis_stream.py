@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from data.techniques.ssx.batch import UNKNOWN, Batch
-from data.techniques.ssx.sources import SourceTrouble
+from data.techniques.ssx.sources import SourceTrouble, times
 
 _WHOLE: Final = ("hit", "ice", "lattices", "spots")
 _REAL: Final = ("time", "resolution", "background")
@@ -85,7 +85,17 @@ class RedisStream:
         self._client: Any = None
         self._last = _BEFORE_ALL
         self._tried = -math.inf
-        self._refused = 0
+        self._refused = self._restarted = 0
+
+    @property
+    def remark(self) -> str:
+        """Which entries could not be used, and whether the stream began anew."""
+        words = []
+        if self._restarted:
+            words.append(f"It began anew {times(self._restarted)} and was read from its beginning.")
+        if self._refused:
+            words.append(f"{self._refused:,} entries make no sense and are left out.")
+        return " ".join(words)
 
     def read(self) -> Batch:
         """The entries since the last call, at most 5,000."""
@@ -97,7 +107,7 @@ class RedisStream:
                 newest = client.xrevrange(self._key, count=1)
                 if newest and _place(newest[0][0]) < _place(self._last):
                     # It was emptied and begun anew.
-                    self._last = _BEFORE_ALL
+                    self._last, self._restarted = _BEFORE_ALL, self._restarted + 1
                     found = client.xrange(self._key, count=_ENTRIES)
         except not_a_stream:
             raise SourceTrouble(f"{self.name}: what is there is no stream that may be read.") from None
@@ -118,7 +128,7 @@ class RedisStream:
                 refused += 1
         self._refused += refused
         if not told:
-            raise SourceTrouble(f"{self.name}: entries that make no sense are left out ({self._refused}).")
+            return Batch.of([], [])
         sizes = np.cumsum([0, *(len(one["frame"]) for one in told[:-1])])
         columns = {name: np.concatenate([one[name] for one in told]) for name in ("frame", *_WHOLE, *_REAL)}
         return Batch.of(

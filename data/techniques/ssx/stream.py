@@ -7,7 +7,7 @@ lattice in it. Peaks and reflections are passed over.
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -17,10 +17,13 @@ _BEGIN: Final = b"----- Begin chunk -----"
 _END: Final = b"----- End chunk -----"
 _READ: Final = 8 << 20
 _LONGEST_CHUNK: Final = 64 << 20
+_TAIL: Final = 256
+"""Bytes before the place where reading goes on, by which a file that was written anew is told from one that grew."""
 _CELL = re.compile(
     rb"^Cell parameters +%s +%s +%s nm, +%s +%s +%s deg" % ((rb"([0-9.eE+-]+)",) * 6),
     re.MULTILINE,
 )
+_MOST_COUNT: Final = 2**31 - 1
 _LETTER: Final = {
     b"triclinic": "a",
     b"monoclinic": "m",
@@ -43,6 +46,7 @@ class StreamFile:
         self._path = path
         self._offset = 0
         self._rest = b""
+        self._tail = b""
         self._identity: tuple[int, int] | None = None
         self.broken = 0
         self.restarted = 0
@@ -52,13 +56,15 @@ class StreamFile:
         with self._path.open("rb") as file:
             about = self._path.stat()
             identity = (about.st_dev, about.st_ino)
-            if self._identity not in (None, identity) or about.st_size < self._offset:
+            file.seek(max(0, self._offset - len(self._tail)))
+            if self._identity not in (None, identity) or file.read(len(self._tail)) != self._tail:
                 self.restarted += 1
-                self._offset, self._rest = 0, b""
+                self._offset, self._rest, self._tail = 0, b"", b""
             self._identity = identity
             file.seek(self._offset)
             data = file.read(_READ)
         self._offset += len(data)
+        self._tail = (self._tail + data)[-_TAIL:]
         text = self._rest + data
         end = text.rfind(_END)
         if end < 0:
@@ -84,60 +90,78 @@ def frames_of(chunks: Iterable[bytes]) -> Batch:
     CrystFEL numbers images from 1; times are not in the stream. Lengths become Å; a peak resolution is the one that
     indexamajig prints.
     """
-    frame: list[int] = []
-    hit: list[int] = []
-    lattices: list[int] = []
-    spots: list[int] = []
-    resolution: list[float] = []
-    saturated: list[int] = []
-    reflections: list[int] = []
-    cells: list[tuple[float, ...]] = []
-    cell_frame: list[int] = []
-    kinds: list[str] = []
-    for chunk in chunks:
-        head, *crystals = chunk.split(b"--- Begin crystal")
-        number = _number(head, b"Image serial number: ")
-        if number is None:
-            continue
-        said = _number(head, b"hit = ")
-        limits = [_angstrom(crystal, b"diffraction_resolution_limit = ") for crystal in crystals]
-        found = [value for value in (*limits, _angstrom(head, b"peak_resolution = ")) if value]
-        peaks = _number(head, b"num_peaks = ")
-        over = [_number(crystal, b"num_saturated_reflections = ") for crystal in crystals]
-        here = len(frame)
-        frame.append(int(number))
-        hit.append(-1 if said is None else int(said != 0))
-        lattices.append(len(crystals))
-        spots.append(-1 if peaks is None else int(peaks))
-        # The lattices' own limits where there are any, else that of the peaks.
-        resolution.append(min(found[: sum(map(bool, limits)) or 1], default=np.nan))
-        saturated.append(int(sum(value for value in over if value is not None)) if crystals else -1)
-        measured = [_number(crystal, b"num_reflections = ") for crystal in crystals]
-        reflections.append(int(sum(value for value in measured if value is not None)) if crystals else -1)
-        for crystal in crystals:
-            match = _CELL.search(crystal)
-            if match is None:
-                continue
-            a, b, c, *angles = (float(text) for text in match.groups())
-            cells.append((10 * a, 10 * b, 10 * c, *angles))
-            cell_frame.append(here)
-            kinds.append(
-                _LETTER.get(_word(crystal, b"lattice_type = "), "?") + _word(crystal, b"centering = ").decode()
-            )
-    times = np.full(len(frame), np.nan)
+    found = [one for chunk in chunks if (one := _shot(chunk)) is not None]
+    cells = [(here, crystal) for here, one in enumerate(found) for crystal in one.crystals]
     return Batch.of(
-        frame,
-        times,
-        hit=hit,
-        lattices=lattices,
-        spots=spots,
-        resolution=resolution,
-        saturated=saturated,
-        reflections=reflections,
-        cells=cells,
-        cell_frame=cell_frame,
-        lattice=kinds,
+        [one.number for one in found],
+        np.full(len(found), np.nan),
+        hit=[one.hit for one in found],
+        lattices=[one.lattices for one in found],
+        spots=[one.spots for one in found],
+        resolution=[one.resolution for one in found],
+        saturated=[one.saturated for one in found],
+        reflections=[one.reflections for one in found],
+        cells=[cell for _, (cell, _) in cells],
+        cell_frame=[here for here, _ in cells],
+        lattice=[kind for _, (_, kind) in cells],
     )
+
+
+class _Shot(NamedTuple):
+    """One chunk; -1 and NaN where it does not say. ``crystals``: cell and lattice type of each that has a cell."""
+
+    number: int
+    hit: int
+    lattices: int
+    spots: int
+    resolution: float
+    saturated: int
+    reflections: int
+    crystals: list[tuple[tuple[float, ...], str]]
+
+
+def _shot(chunk: bytes) -> _Shot | None:
+    head, *crystals = chunk.split(b"--- Begin crystal")
+    number = _count(head, b"Image serial number: ")
+    if number is None:
+        return None
+    hit, peaks = _count(head, b"hit = "), _count(head, b"num_peaks = ")
+    limits = [_angstrom(crystal, b"diffraction_resolution_limit = ") for crystal in crystals]
+    found = [value for value in (*limits, _angstrom(head, b"peak_resolution = ")) if value]
+    over, measured = (
+        [_count(crystal, key) or 0 for crystal in crystals]
+        for key in (b"num_saturated_reflections = ", b"num_reflections = ")
+    )
+    return _Shot(
+        number,
+        -1 if hit is None else int(hit != 0),
+        min(len(crystals), 1000),
+        -1 if peaks is None else peaks,
+        # The lattices' own limits where there are any, else that of the peaks.
+        min(found[: sum(map(bool, limits)) or 1], default=np.nan),
+        min(sum(over), _MOST_COUNT) if crystals else -1,
+        min(sum(measured), _MOST_COUNT) if crystals else -1,
+        [cell for crystal in crystals if (cell := _cell(crystal)) is not None],
+    )
+
+
+def _cell(crystal: bytes) -> tuple[tuple[float, ...], str] | None:
+    """Lengths in Å, angles in degrees, lattice type; None for what is no cell."""
+    match = _CELL.search(crystal)
+    try:
+        lengths, angles = ([float(text) for text in match.groups()[part]] for part in (slice(3), slice(3, 6)))  # type: ignore[union-attr]
+    except (AttributeError, ValueError):
+        return None
+    if not all(0 < one < 1e4 for one in lengths) or not all(0 < one < 180 for one in angles):
+        return None
+    kind = _LETTER.get(_word(crystal, b"lattice_type = "), "?")
+    return (*(10 * one for one in lengths), *angles), kind + _word(crystal, b"centering = ").decode("ascii", "replace")
+
+
+def _count(text: bytes, key: bytes) -> int | None:
+    """A whole number from 0 on; None for what is none."""
+    value = _number(text, key)
+    return int(value) if value is not None and 0 <= value <= _MOST_COUNT else None
 
 
 def _word(text: bytes, key: bytes) -> bytes:
@@ -160,4 +184,4 @@ def _number(text: bytes, key: bytes) -> float | None:
 def _angstrom(text: bytes, key: bytes) -> float | None:
     """From ``1.80 nm^-1 or 5.56 A``: the first number, whose digits suffice, as a length in Å."""
     value = _number(text, key)
-    return 10 / value if value is not None and value > 0 else None
+    return 10 / value if value is not None and 1e-3 < value < 1e3 else None
