@@ -15,6 +15,7 @@ import numpy as np
 
 from data.errors import DataError, NotFound
 from data.images.files import Files, State
+from data.live.moments import dated, taken
 from data.reader import Reader
 from data.scope import Scope
 from data.source import Source
@@ -39,10 +40,6 @@ _ATTACHED_SECONDS: Final = 30.0
 _STILL_SECONDS: Final = 2.0
 _ATTACHED: Final = "attachments"
 _MERGES: Final = "merges"
-_AHEAD_SECONDS: Final = 60.0
-_EARLY_SECONDS: Final = 3600.0
-_EARLIEST: Final = 1e9
-"""Times of frames lie between the start of the run, less an hour, and now, and a minute: clocks differ."""
 _HISTORY_SECONDS: Final = 0.4
 """Of a long history, how much is read before the other runs have their turn."""
 
@@ -223,59 +220,26 @@ class Watched:
         if not len(batch):
             return healed, False
         self.told[source.name] = self.told.get(source.name, 0) + len(batch)
-        batch = self._dated(batch, source.name, now)
+        live = self._live and self.about.end is None
+        odd, batch = dated(batch, self.about, now, live=live)
+        if odd:
+            self._odd_times[source.name] = self._odd_times.get(source.name, 0) + odd
         numbered = not isinstance(source, OmSocket)
         self.run.append(self._placed(batch, now) if numbered else batch, source.name)
         return True, source.more
-
-    def _dated(self, batch: Batch, name: str, now: float) -> Batch:
-        """The batch without times that cannot be: one such would stretch the plot for good, or stay the newest."""
-        start = self.about.start
-        earliest = _EARLIEST if start is None else start.timestamp() - _EARLY_SECONDS
-        with np.errstate(invalid="ignore"):
-            odd = (batch.time > now + _AHEAD_SECONDS) | (batch.time < earliest)
-        odd |= np.isinf(batch.time)
-        if not odd.any():
-            return batch
-        self._odd_times[name] = self._odd_times.get(name, 0) + int(odd.sum())
-        instead = now if self._live and self.about.end is None else np.nan
-        return batch.with_columns(time=np.where(odd, instead, batch.time))
 
     def _placed(self, batch: Batch, now: float) -> Batch:
         """The batch with times, laser and well, as far as ISPyB says them and the source does not."""
         what = self.about
         columns: dict[str, Any] = {}
         if not np.isfinite(batch.time).any():
-            columns["time"] = self._times(batch, now)
+            live = self._live and what.end is None
+            columns["time"] = taken(batch, what, now, 2 * self._seconds if live else None)
         if (batch.pump < 0).all():
             columns["pump"] = pumped(batch.frame, what.first_image, what.chains)
         if self.chip is not None and (batch.address < 0).all():
             columns["address"] = addresses(batch.frame, what.first_image, self.chip, shots_per_position(what.chains))
         return batch.with_columns(**columns)
-
-    def _times(self, batch: Batch, now: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        """When frames were taken that do not say so.
-
-        What arrives while somebody looks was taken just now, the last first. What lies before is spread evenly: over
-        the run where it has ended, else at the rate that ISPyB states.
-        """
-        what, count = self.about, len(batch)
-        place = (batch.frame - what.first_image).astype(float)
-        if self._live and what.end is None:
-            behind = (
-                (batch.frame.max() - batch.frame).astype(float) / what.frames_per_second
-                if what.frames_per_second
-                else 0.0
-            )
-            return np.asarray(now - np.minimum(behind, 2 * self._seconds))
-        if what.start is None:
-            return np.full(count, np.nan)
-        began = what.start.timestamp()
-        if what.end is not None and what.end > what.start and what.images:
-            return began + place * ((what.end.timestamp() - began) / what.images)
-        if what.frames_per_second:
-            return np.minimum(began + place / what.frames_per_second, now)
-        return np.full(count, now)
 
 
 def _share(count: int | None, of: int) -> float | None:
