@@ -10,10 +10,12 @@ from data.core import visits
 from data.errors import NotFound
 from data.exports import Wanted, ask
 from data.images.files import Files
+from data.lists import Asked
 from data.live.runs import Runs
 from data.reader import Reader
 from data.techniques.ssx import queries
 from data.techniques.ssx import runs as side_by_side
+from data.techniques.ssx.about import about
 from data.techniques.ssx.attached import Attached, attachments, experiment_lists
 from data.techniques.ssx.compare import against
 from data.techniques.ssx.merging import Target
@@ -66,6 +68,12 @@ def _export(reader: Reader, **view: str) -> list[Any]:
 
 
 PAGES: dict[str, Callable[[Reader], Any]] = {
+    "ssx.about": lambda r: about(r, 3001),
+    "ssx.collections": lambda r: queries.collections(r, 31, Asked(), 0, 10),
+    "ssx.count": lambda r: queries.count(r, 31),
+    "ssx.newer": lambda r: queries.newer(r, 31, 0),
+    "ssx.changed": lambda r: queries.changed(r, 31, [3001, 3002]),
+    "ssx.fits": lambda r: queries.fits(r, 31, Asked(search="s"), [3001, 3002]),
     "runs.runs": lambda r: side_by_side.runs(r, 31),
     "runs.runs with files": lambda r: side_by_side.runs(r, 31, Files(())),
     "runs.together": lambda r: side_by_side.together(side_by_side.runs(r, 31), "sample"),

@@ -17,7 +17,6 @@ from data.lists import Asked
 from data.reader import Reader
 from data.techniques.em import queries as em
 from data.techniques.mx import queries as mx
-from data.techniques.ssx import about as serial
 from data.techniques.ssx import queries as ssx
 
 ALL = Asked()
@@ -80,12 +79,6 @@ PAGES: dict[str, Page] = (
         "mx.newer": lambda r: mx.newer(r, 11, 1002),
         "mx.changed": lambda r: mx.changed(r, 11, [1001, 1002, 4001]),
         "mx.fits": lambda r: mx.fits(r, 11, Asked(search="s"), [1001, 1002, 4001]),
-        "ssx.about": lambda r: serial.about(r, 3001),
-        "ssx.collections": lambda r: ssx.collections(r, 31, ALL, 0, 10),
-        "ssx.count": lambda r: ssx.count(r, 31),
-        "ssx.newer": lambda r: ssx.newer(r, 31, 0),
-        "ssx.changed": lambda r: ssx.changed(r, 31, [3001, 3002]),
-        "ssx.fits": lambda r: ssx.fits(r, 31, Asked(search="s"), [3001, 3002]),
         "em.collections": lambda r: em.collections(r, 21, ALL, 0, 10),
         "em.count": lambda r: em.count(r, 21),
         "em.newer": lambda r: em.newer(r, 21, 0),
