@@ -250,7 +250,7 @@ async def asked(person: Any, address: str) -> None:
 
 async def crowd(running: framesite.Served, frames: int, requests: int, users: int = 20) -> float:
     """So many frames of twenty users in turn; growth of the server's memory after the first fifth."""
-    people = await asyncio.gather(*(framesite.signed_in(running.address) for _ in range(users)))
+    people = [await framesite.signed_in(running.address) for _ in range(users)]
     rng = random.Random(3)
     marks: list[float] = []
     done = 0
