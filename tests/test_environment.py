@@ -20,7 +20,7 @@ DISTRIBUTIONS = {
     "webview": "pywebview",
     "zmq": "pyzmq",
 }
-CONDA_EXTRAS = ("mysql", "mysqlclient", "ldap", "fast", "mx", "export", "radial", "stacks", "live")
+CONDA_EXTRAS = ("mysql", "mysqlclient", "ldap", "fast", "mx", "export", "radial", "stacks", "em", "live")
 # What conda-forge calls otherwise.
 CONDA_NAMES = {"python-isal": "isal", "redis-py": "redis"}
 # The window of the desktop brings a browser engine: only those who ask for it install it. Mol* is not on conda-forge.

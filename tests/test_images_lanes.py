@@ -200,21 +200,21 @@ def test_a_row_is_kept_for_moments_and_for_the_scope_that_saw_it(tmp_path: Path)
         return Counted(facility.source, facility.scope(login))
 
     rows = Rows(seconds=0.2)
-    assert rows.imaging(of("alice"), 1001)["template"] == "xtal_1_####.cbf"
-    assert rows.imaging(of("alice"), 1001)["template"] == "xtal_1_####.cbf"
+    assert rows.imaging(of("alice"), "1001")["template"] == "xtal_1_####.cbf"
+    assert rows.imaging(of("alice"), "1001")["template"] == "xtal_1_####.cbf"
     assert len(asked) == 1
-    held = rows.held(facility.scope("alice"), 1001)
+    held = rows.held(facility.scope("alice"), "1001")
     assert held is not None
     assert held["template"] == "xtal_1_####.cbf"
     for _ in range(2):
         with pytest.raises(NotFound):
-            rows.imaging(of("nobody"), 1001)
+            rows.imaging(of("nobody"), "1001")
         for login in ("nobody", "bob", "staff", "admin"):
-            assert rows.held(facility.scope(login), 1001) is None
+            assert rows.held(facility.scope(login), "1001") is None
     assert len(asked) == 3
     time.sleep(0.25)
-    assert rows.held(facility.scope("alice"), 1001) is None
-    rows.imaging(of("alice"), 1001)
+    assert rows.held(facility.scope("alice"), "1001") is None
+    rows.imaging(of("alice"), "1001")
     assert len(asked) == 4
     facility.source.close()
 

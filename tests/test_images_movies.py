@@ -1,17 +1,20 @@
 """Pictures of a microscope's movies: what is sent, to whom, and what a block of pixels becomes."""
 
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import ispyb
 import numpy as np
 import pytest
 from PIL import Image
 from servers import realdata
-from servers.darkroom import Site, darkroom
+from servers.darkroom import Person, Site, darkroom
 
 from data import schema as s
+from data.demo.movie_files import write_movie
 from data.images.formats import Frame, open_frames
 from data.images.micrographs import binned, micrograph
 
@@ -45,6 +48,10 @@ def test_an_image_of_nothing_valid_is_grey() -> None:
     assert drawn.max() < 150
 
 
+FRAMES, SIZE = 12, (60, 90)
+STACK = np.random.default_rng(7).poisson(30, (FRAMES, *SIZE))
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with darkroom(tmp_path_factory.mktemp("movies")) as found:
@@ -56,6 +63,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         writer.add(s.MotionCorrection, motion_id=50, movie_id=50, snapshot=str(picture), fft="/elsewhere/a.jpg")
         writer.add(s.Movie, movie_id=51, collection_id=1104, number=2, path=str(found.folder / "gone.mrc"))
         writer.add(s.MotionCorrection, motion_id=51, movie_id=51, snapshot=movie)
+        stack = found.folder / "odd_####_%03d.mrcs"
+        head = bytearray((found.folder / "m.mrc").read_bytes()[:1024])
+        head[0:16] = np.array([*SIZE[::-1], FRAMES, 6], "<i4").tobytes()
+        stack.write_bytes(bytes(head) + STACK.astype("<u2").tobytes())
+        writer.add(s.Movie, movie_id=53, collection_id=1104, number=4, path=str(stack))
         writer.add(s.Movie, movie_id=52, collection_id=4001, number=1, path=movie)
         yield found
 
@@ -88,6 +100,88 @@ def test_what_cannot_be_shown_is_a_sentence_and_what_is_not_yours_is_absent(site
     sent = site.person("alice").get(f"/movie/{place}")
     assert sent.status == 404
     assert words in sent.json["text"]
+
+
+def counted(person: Person, place: str) -> np.ndarray[Any, Any]:
+    sent = person.get(f"/region/{place}&w=4000&h=4000&as=npy")
+    assert sent.status == 200, sent.data
+    return np.asarray(np.load(io.BytesIO(sent.data)))
+
+
+def test_every_frame_of_a_movie_is_there_for_the_viewer_and_the_file_says_how_many(site: Site) -> None:
+    alice = site.person("alice")
+    for number in (1, 7, FRAMES):
+        assert np.array_equal(counted(alice, f"m53/{number}?x=0&y=0"), STACK[number - 1])
+        assert alice.get(f"/frame/m53/{number}").headers["X-Frame-Full"] == "90x60"
+    about = alice.get("/frame/m53/3/about").json
+    assert about["images"] == [1, FRAMES]
+    assert about["geometry"] is None
+    assert "no rings and no d-spacings" in about["check"]["text"]
+    assert "nx = 90" in alice.get("/frame/m53/3/header").json["text"]
+    beyond = alice.get(f"/frame/m53/{FRAMES + 1}")
+    assert (beyond.status, "which holds 12 frames" in beyond.json["text"]) == (404, True)
+
+
+@pytest.mark.parametrize(("how", "fold"), [("sum", np.sum), ("mean", np.mean), ("max", np.max)])
+def test_some_frames_of_a_movie_become_one(site: Site, how: str, fold: Any) -> None:
+    alice = site.person("alice")
+    deadline = time.monotonic() + 20
+    while (sent := alice.get(f"/frame/m53/2?last=9&how={how}")).status == 202:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert sent.status == 200
+    assert counted(alice, f"m53/2?last=9&how={how}&x=0&y=0") == pytest.approx(fold(STACK[1:9], axis=0), rel=1e-6)
+
+
+def test_a_whole_movie_is_put_together_as_work_that_is_watched(site: Site) -> None:
+    alice = site.person("alice")
+    csrf = str(alice.get("/auth/form").json["csrf"])
+    begun = alice.post("/stack/m53", {"first": 1, "last": FRAMES, "how": "sum"}, X_CSRF=csrf)
+    assert begun.status == 202
+    deadline = time.monotonic() + 20
+    while (state := alice.get(f"/stack/job/{begun.json['job']}").json)["state"] in ("waiting", "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert state["src"].startswith("/frame/m53/1?")
+    assert alice.get(f"{state['src']}&size=300").status == 200
+
+
+@pytest.mark.parametrize("person", ["carol", "bob"])
+def test_frames_of_movies_are_seen_by_who_sees_their_collection_and_are_absent_for_others(
+    site: Site, person: str
+) -> None:
+    for place in ("frame/{}/1", "frame/{}/1/about", "tile/{}/1?x=0&y=0&w=9&h=9", "region/{}/1?x=0&y=0&w=9&h=9"):
+        sent, none = (site.person(person).get("/" + place.format(movie)) for movie in ("m53", "m999"))
+        if person == "bob":
+            assert sent.status == 200
+        else:
+            assert (sent.status, sent.json) == (404, none.json)
+        assert none.status == 404
+
+
+def test_a_movie_that_is_missing_or_elsewhere_is_a_sentence(site: Site) -> None:
+    sent = site.person("alice").get("/frame/m51/1")
+    assert (sent.status, "“gone.mrc” is not on disk any more" in sent.json["text"]) == (404, True)
+
+
+@pytest.mark.parametrize("suffix", [".mrc", ".tiff"])
+def test_movies_of_the_simulated_microscope_drift_and_need_no_extra(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    write_movie({"seed": 4, "frames": 30, "pixel_size_A": 1.06, "defocus_um": 1.4}, path)
+    with open_frames(path) as frames:
+        assert (frames.count, frames.shape) == (30, (512, 512))
+        first, second, last = (sum(frames.read(at + n).array.astype(float) for n in range(3)) for at in (0, 3, 27))
+        assert 0.5 < first.mean() / 3 < 2.5
+        assert "SIMULATED" in frames.text()
+        if suffix == ".mrc":
+            assert frames.meta().pixel_x == pytest.approx(8.48e-10)
+
+    def shift(a: Any, b: Any) -> tuple[int, int]:
+        spectrum = np.fft.fft2(a - a.mean()) * np.conj(np.fft.fft2(b - b.mean()))
+        where = np.unravel_index(np.argmax(np.fft.ifft2(spectrum).real), a.shape)
+        return tuple((int(at) + 256) % 512 - 256 for at in where)  # type: ignore[return-value]
+
+    assert max(map(abs, shift(last, first))) > max(map(abs, shift(second, first)))
 
 
 @pytest.mark.parametrize("name", ["KLH.tif", "stem/HAADFscan.mrc", "particles/relion31.mrcs", "EMD-3197.map"])

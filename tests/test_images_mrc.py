@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from servers import realdata
 
 from data.images.formats import Unreadable, open_frames
+from data.images.shelf import Shelf
 
 
 def refusal(path: Path) -> str:
@@ -70,6 +72,46 @@ def test_sections_of_an_mrc_are_frames_in_either_byte_order(tmp_path: Path, orde
     with open_frames(mrc(tmp_path / "a.mrc", array, mode, order=order)) as frames:
         assert (frames.count, frames.shape) == (2, (20, 30))
         assert (frames.read(1).array == array[1]).all()
+
+
+@pytest.mark.parametrize("width", [30, 31])
+def test_pixels_of_four_bits_are_two_to_a_byte_the_lower_half_first(tmp_path: Path, width: int) -> None:
+    array = (np.arange(3 * 20 * width) % 16).reshape(3, 20, width).astype("u1")
+    even = np.pad(array, ((0, 0), (0, 0), (0, width % 2)))
+    path = mrc(tmp_path / "a.mrc", array, 101)
+    path.write_bytes(path.read_bytes()[:1024] + (even[..., ::2] | even[..., 1::2] << 4).tobytes())
+    with open_frames(path) as frames:
+        assert (frames.count, frames.shape) == (3, (20, width))
+        assert np.array_equal(frames.read(2).array, array[2])
+
+
+def test_only_the_bytes_of_one_frame_are_read_of_a_movie(tmp_path: Path) -> None:
+    path = tmp_path / "a.mrcs"
+    mrc(path, np.zeros((1, 512, 512), "u2"), 6)
+    head = bytearray(path.read_bytes()[:1024])
+    head[8:12] = struct.pack("<i", 4000)  # 2 GB, of which the disk holds only the last frame
+    with path.open("wb") as file:
+        file.write(head)
+        file.seek(1024 + 3999 * 512 * 512 * 2)
+        file.write(np.full((512, 512), 7, "<u2").tobytes())
+    tracemalloc.start()
+    with open_frames(path) as frames:
+        assert (frames.count, frames.held) == (4000, 0)
+        assert int(frames.read(3999).array.min()) == 7
+    assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    tracemalloc.stop()
+
+
+def test_files_that_were_unpacked_into_memory_are_kept_open_up_to_a_bound(tmp_path: Path) -> None:
+    for name in "abc":
+        mrc(tmp_path / name, np.zeros((4, 50, 50), "u2"), 6)
+        (tmp_path / f"{name}.mrc.gz").write_bytes(gzip.compress((tmp_path / name).read_bytes()))
+    shelf = Shelf(held=45_000)
+    for name in "abc":
+        with shelf.frames(str(tmp_path / f"{name}.mrc.gz"), (0, 0)) as frames:
+            assert frames.held == 21_024
+    assert len(shelf) == 2
+    shelf.close()
 
 
 def test_an_mrc_without_its_mark_is_read_by_its_name_with_a_note(tmp_path: Path) -> None:

@@ -29,9 +29,11 @@ def test_movies_come_in_order_with_their_latest_numbers_and_pictures(tiny: Facil
     nothing = {"micrograph": None, "fft": None, "ctf": None}
     assert em_movies.pictures(bob, 3) == {"movie": "/data/3.mrc"} | nothing
     assert em_movies.movies(tiny.reader("alice"), 2001) == []
+    assert em_movies.imaging(bob, 3) == {"movie": "/data/3.mrc"}
     for movie, login in ((3, "alice"), (999, "bob")):
-        with pytest.raises(NotFound, match="This movie does not exist"):
-            em_movies.pictures(tiny.reader(login), movie)
+        for question in (em_movies.pictures, em_movies.imaging):
+            with pytest.raises(NotFound, match="This movie does not exist"):
+                question(tiny.reader(login), movie)
 
 
 @pytest.mark.parametrize("login", EVERYBODY)
@@ -39,7 +41,8 @@ def test_movies_are_seen_by_who_sees_their_visit_and_by_nobody_else(tiny: Facili
     reader, seen = tiny.reader(login), login in ("bob", "admin")
     assert bool(em_movies.movies(reader, 2001)) is seen
     if seen:
-        assert em_movies.pictures(reader, 1)["movie"] == "/data/1.mrc"
+        assert em_movies.pictures(reader, 1)["movie"] == em_movies.imaging(reader, 1)["movie"] == "/data/1.mrc"
         return
-    with pytest.raises(NotFound):
-        em_movies.pictures(reader, 1)
+    for question in (em_movies.pictures, em_movies.imaging):
+        with pytest.raises(NotFound):
+            question(reader, 1)

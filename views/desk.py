@@ -100,7 +100,8 @@ class Desk:
         """The address of a picture of a microscope's movie: movie, micrograph, fft or ctf; ``size``: small or full."""
         return f"{self.prefix}/movie/{movie}/{which}?size={size}"
 
-    def frames(self, collection: int) -> dict[str, str]:
-        """The addresses that the viewer of a collection's frames asks, by name."""
-        routes = {name: f"{self.prefix}/{name}/{collection}" for name in ("frame", "tile", "region", "stack")}
+    def frames(self, collection: int | None = None, movie: int | None = None) -> dict[str, str]:
+        """The addresses that the viewer of a collection's images, or of a movie's frames, asks, by name."""
+        of = f"m{movie}" if movie is not None else str(collection)
+        routes = {name: f"{self.prefix}/{name}/{of}" for name in ("frame", "tile", "region", "stack")}
         return {**routes, "job": f"{self.prefix}/stack/job", "token": f"{self.prefix}/auth/form"}

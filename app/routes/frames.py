@@ -61,10 +61,10 @@ class FrameHandler(PictureHandler):
     route = ""
 
     async def get(self, number: str, image: str) -> None:
-        await self.send(lambda: self._made(int(number), int(image)))
+        await self.send(lambda: self._made(number, int(image)))
 
-    async def asked(self, number: int, image: int) -> Asked:
-        """The collection, as the person who asks may see it, and the images meant. Raises NotFound, Unreadable."""
+    async def asked(self, number: str, image: int) -> Asked:
+        """The collection or movie, as who asks may see it, and the images meant. Raises NotFound, Unreadable."""
         # Who plays has just been told all this: a thread would do nothing but wake and sleep again.
         scope = self.room.services.access.held(self.identity)
         row = None if scope is None else self.room.rows.held(scope, number)
@@ -80,7 +80,7 @@ class FrameHandler(PictureHandler):
         chosen: How = how if how in get_args(How) else "max"  # type: ignore[assignment]
         return Asked(row, series, image, self.whole("channel", 0, 0, 63), last, chosen)
 
-    async def _made(self, number: int, image: int) -> Body:
+    async def _made(self, number: str, image: int) -> Body:
         asked = await self.asked(number, image)
         stored = asked.series.stored(image)
         options = self.chosen()
@@ -188,7 +188,8 @@ class AboutHandler(FrameHandler):
         convention = self.room.conventions.get(str(asked.row.get("beamline")))
         placement = place(facts.meta, asked.row, facts.shape, convention)
         found = about.about(facts, placement)
-        return said(found | {"images": [asked.series.first, asked.series.last], "most": self.room.most}, tag)
+        last = facts.frames if asked.series.whole else asked.series.last
+        return said(found | {"images": [asked.series.first, last], "most": self.room.most}, tag)
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -384,7 +385,8 @@ def _scale(scale: tuple[float, float] | None) -> list[tuple[str, str]]:
 
 
 Handlers = list[tuple[str, type[FrameHandler]]]
-_NUMBERS = r"(\d{1,12})/(\d{1,9})"
+_NUMBERS = r"(m?\d{1,12})/(\d{1,9})"
+"""A collection and one of its images, or (m) a movie of a microscope and one of its frames."""
 _PARTS: Handlers = [
     ("about", AboutHandler),
     ("header", HeaderHandler),

@@ -31,7 +31,7 @@ class SmallFrameHandler(PictureHandler):
 
     async def get(self, number: str, image: str) -> None:
         async def work() -> Body:
-            series = Series.of(await self.ask(lambda reader: self.room.rows.imaging(reader, int(number))))
+            series = Series.of(await self.ask(lambda reader: self.room.rows.imaging(reader, number)))
             stored = series.stored(int(image))
 
             def draw() -> Body:

@@ -25,9 +25,9 @@ class StackHandler(PictureHandler):
             return self.fail(400, "Not understood", "A stack needs first, last and how (max, sum or mean).")
 
         async def work() -> Body:
-            row = await self.ask(lambda reader: self.room.rows.imaging(reader, int(number)))
+            row = await self.ask(lambda reader: self.room.rows.imaging(reader, number))
             projection = await named_projection(self.room, Series.of(row), *asked)
-            return begun(self, int(number), projection)
+            return begun(self, number, projection)
 
         await self.send(work)
 
@@ -53,7 +53,7 @@ class JobHandler(PictureHandler):
         self.finish()
 
 
-def begun(handler: PictureHandler, number: int, projection: Projection) -> Body:
+def begun(handler: PictureHandler, number: str, projection: Projection) -> Body:
     """Begin a projection for the login session that asks; the answer names the job. Raises TooMany."""
     p, gate = projection, gate_of(handler.application)
     src = f"{gate.prefix if gate else ''}/frame/{number}/{p.first}?last={p.last}&how={p.how}&channel={p.channel}"
@@ -91,4 +91,4 @@ def _standing(job: Job, src: str) -> dict[str, Any]:
 def patterns(room: Darkroom) -> list[tuple[Any, ...]]:
     """The routes of projections."""
     mine = {"room": room}
-    return [(r"/stack/(\d{1,12})", StackHandler, mine), (r"/stack/job/([A-Za-z0-9_-]{1,40})", JobHandler, mine)]
+    return [(r"/stack/(m?\d{1,12})", StackHandler, mine), (r"/stack/job/([A-Za-z0-9_-]{1,40})", JobHandler, mine)]

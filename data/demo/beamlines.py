@@ -101,7 +101,7 @@ BX3 = Beamline(
     setup_id=3,
 )  # fmt: skip
 SX1 = Beamline("SX1", "ssx", EIGER_4M_SERIAL, 1.0721, 4e12, (0.01, 0.01), (1030.5, 1084.2), setup_id=4)
-EM1 = Beamline("EM1", "em", FALCON, 0.0197, suffix="eer", setup_id=5)
+EM1 = Beamline("EM1", "em", FALCON, 0.0197, suffix="mrc", setup_id=5)
 EM2 = Beamline("EM2", "em", K3, 0.0197, suffix="tiff", setup_id=6)
 
 BEAMLINES = (BX1, BX2, BX3, SX1, EM1, EM2)

@@ -75,16 +75,19 @@ def _movie(
 ) -> None:  # fmt: skip
     random, rows = plan.random, plan.rows
     name = f"Position_{collection_id}_{index:03d}" if tomo else f"FoilHole_{collection_id}{index:05d}"
-    movie_id = rows.add(
-        Movie, collection_id=collection_id, number=index, created=when,
-        path=f"{visit.directory}/raw/GridSquare_{collection_id}/Data/{name}_fractions.{visit.beamline.suffix}",
-    )  # fmt: skip
+    path = f"{visit.directory}/raw/GridSquare_{collection_id}/Data/{name}_fractions.{visit.beamline.suffix}"
+    movie_id = rows.add(Movie, collection_id=collection_id, number=index, created=when, path=path)
+    frames = 40 if not tomo else 8
+    seen = focus + 4_000 * ((index * 7) % 11) / 11
+    plan.pictures[path] = {
+        "kind": "movie", "seed": plan.seed + movie_id, "frames": frames, "pixel_size_A": pixel,
+        "defocus_um": round(seen / 1e4, 4),
+    }  # fmt: skip
     # The newest movies are not looked at yet, and a few never are.
     if random.random() < 0.02:
         return
     bad = random.random() < 0.05
     total = random.gammavariate(3.0, 6.0) * (8 if bad else 1)
-    frames = 40 if not tomo else 8
     base = f"{visit.directory}/processed/{collection_id}/{name}"
     motion_id = rows.add(
         MotionCorrection, movie_id=movie_id, program_id=program_id, total_motion=round(total, 3),
@@ -92,7 +95,7 @@ def _movie(
         snapshot=f"{base}_mc.jpg", fft=f"{base}_fft.jpg",
         drift_plot=f"{base}_drift.json" if random.random() < 0.9 else None,
     )  # fmt: skip
-    defocus = focus + 4_000 * ((index * 7) % 11) / 11 + random.gauss(0, 350)
+    defocus = seen + random.gauss(0, 350)
     astigmatism = abs(random.gauss(0, 220)) + (900 if bad else 0)
     resolution = round(hypot(2.9 + random.gammavariate(1.5, 0.35), 4.5 if bad else 0), 2)
     angle = round(random.uniform(-90, 90), 2)

@@ -15,6 +15,7 @@ from data.demo import molecule, render, scans
 from data.demo.curves import curves
 from data.demo.drawing import at_image, recipe_of
 from data.demo.logs import log_of, report_of
+from data.demo.movie_files import write_movie
 from data.demo.plan import Plan, Shown
 from data.demo.recipe import Recipe
 from data.demo.writers import whole
@@ -22,7 +23,8 @@ from data.demo.writers import whole
 STORED = "/simulated"
 _LOOK_EVERY = 20
 _FRESH = 180.0  # seconds: longer than anybody reads one file
-_REMADE = {".h5", ".cbf", ".jpg", ".json", ".fluo", ".efs", ".mca", ".txt", ".log", ".html", ".mtz", ".pdb"}
+_REMADE = {".h5", ".cbf", ".jpg", ".json", ".fluo", ".efs", ".mca", ".txt", ".log", ".html", ".mtz", ".pdb",
+           ".mrc", ".tiff"}  # fmt: skip
 _FRAMES = re.compile(r"(?P<stem>[\w.+-]{1,150}_\d{1,5})_(?:master\.h5|data_\d{6}\.h5|\d{4}\.cbf)", re.ASCII)
 
 
@@ -135,6 +137,10 @@ def _picture(path: Path, what: dict[str, Any]) -> bool:
     if what["kind"] == "chooch":
         with whole(path) as name:
             scans.chooch(what, name)
+        return True
+    if what["kind"] == "movie":
+        with whole(path) as name:
+            write_movie(what, name)
         return True
     if what["kind"] == "mtz":
         with suppress(molecule.NoGemmi), whole(path) as name:

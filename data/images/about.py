@@ -9,6 +9,7 @@ from data.images.images import Facts
 from data.images.placement import Placement
 from data.images.plane import Plane, ice, rings
 
+_ON_SAMPLE = 1e-7  # m
 Entry = tuple[str, str | float | int, str]
 
 
@@ -39,7 +40,7 @@ def header(facts: Facts) -> list[tuple[str, list[Entry]]]:
         ("Detector", [
             ("Detector", meta.detector, "") if meta.detector else None,
             ("Width", width, "px"), ("Height", height, "px"),
-            _entry("Pixel width", meta.pixel_x, "µm", 1e6), _entry("Pixel height", meta.pixel_y, "µm", 1e6),
+            _pixel("Pixel width", meta.pixel_x), _pixel("Pixel height", meta.pixel_y),
             _entry("Distance", meta.distance, "mm"), _entry("2θ", meta.two_theta, "°"),
             _entry("Beam centre x", meta.beam_x, "px"), _entry("Beam centre y", meta.beam_y, "px"),
             _entry("Saturation", meta.saturation, "counts"),
@@ -59,6 +60,12 @@ def _entry(name: str, value: float | None, unit: str, factor: float = 1.0) -> En
     if value is None or not isfinite(value):
         return None
     return name, float(f"{value * factor:.7g}"), unit
+
+
+def _pixel(name: str, size: float | None) -> Entry | None:
+    """A pixel of a detector in µm, one on a microscope's sample in Å."""
+    small = size is not None and size < _ON_SAMPLE
+    return _entry(name, size, "Å", 1e10) if small else _entry(name, size, "µm", 1e6)
 
 
 def _energy(meta: FrameMeta) -> Entry | None:

@@ -39,6 +39,7 @@ class Convention:
         return cls(unit, "swapped" in words, "slow" if "slow" in words else "fast")
 
 
+_MICROSCOPE = "Pixels of a microscope's image lie on the sample: there are no rings and no d-spacings."
 _LOOSE = "The file does not state where the panels of the detector stand, so there is no resolution scale."
 
 
@@ -86,6 +87,8 @@ def place(
     height, width = shape
     convention = convention or Convention()
     wavelength = meta.wavelength or _positive(row.get("wavelength"))
+    if "movie" in row:
+        return Placement(None, Check("unknown", _MICROSCOPE, ""))
     if meta.panels == "loose":
         return Placement(None, Check("unknown", _LOOSE, ""))
     if meta.plane is not None and wavelength is not None and (convention.unit is None or meta.panels):

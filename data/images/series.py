@@ -8,6 +8,8 @@ from data.errors import NotFound
 from data.images.files import Files, Located, State, frame_file
 from data.images.formats import Unreadable
 
+MOST_FRAMES = 100_000
+"""Of a movie; no microscope makes more."""
 _TITLES = {
     State.MISSING: "File missing",
     State.UNREADABLE: "File not readable",
@@ -36,16 +38,22 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The images of a collection as ISPyB states them: numbered ``first`` to ``last``, in files of a template."""
+    """The images of a collection as ISPyB states them: numbered ``first`` to ``last``, in files of a template.
+
+    ``whole``: the template is the path of the one file that holds all, and the file says how many there are.
+    """
 
     directory: str
     template: str
     first: int
     last: int
+    whole: bool = False
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Series":
-        """From a row with directory, template, first_image and images, any of them None."""
+        """From a row with directory, template, first_image and images, any of them None; or with ``movie``, a path."""
+        if "movie" in row:
+            return cls("", row["movie"], 1, MOST_FRAMES, whole=True)
         first = row.get("first_image") or 1
         return cls(row.get("directory") or "", row.get("template") or "", first, first + (row.get("images") or 1) - 1)
 
@@ -53,10 +61,12 @@ class Series:
         """The stored path of the file of an image, and nothing of other images may be asked. Raises NotFound."""
         if not self.first <= image <= self.last:
             raise NotFound("This image")
-        return frame_file(self.directory, self.template, image)
+        return self.template if self.whole else frame_file(self.directory, self.template, image)
 
     def index(self, image: int) -> int:
         """The place of an image in its file, from 0."""
+        if self.whole:
+            return image - self.first
         single = self.stored(image) != frame_file(self.directory, self.template, image + 1)
         return 0 if single else image - self.first
 

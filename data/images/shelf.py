@@ -22,15 +22,19 @@ class _Kept:
 
 
 class Shelf:
-    """At most `most` open files. A file is opened anew when its time or size changed, or after it failed."""
+    """At most `most` open files, which hold at most `held` bytes besides the newest.
+
+    A file is opened anew when its time or size changed, or after it failed.
+    """
 
     def __init__(
         self,
         allowed: Callable[[Path], bool] | None = None,
         supply: Callable[[Path], bool] | None = None,
         most: int = 24,
+        held: int = 500_000_000,
     ) -> None:
-        self._allowed, self._supply, self._most = allowed, supply, most
+        self._allowed, self._supply, self._most, self._held = allowed, supply, most, held
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._lock = RLock()
 
@@ -67,12 +71,15 @@ class Shelf:
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = made
-                while len(self._kept) > self._most:
+                while len(self._kept) > self._most or (len(self._kept) > 1 and self._bytes() > self._held):
                     oldest, other = next(iter(self._kept.items()))
                     self._forget(oldest, other)
             else:
                 made.dropped = True  # another thread was first; this one is closed after use
         return made
+
+    def _bytes(self) -> int:
+        return sum(kept.frames.held for kept in self._kept.values())
 
     def _forget(self, key: Key, kept: _Kept) -> None:
         with self._lock:

@@ -7,6 +7,7 @@ from panel.viewable import Viewable
 
 from data.core import collection as collections
 from data.reader import Reader
+from data.techniques.em.movies import movies
 from data.techniques.mx.quality import overview
 from views import place as places
 from views.core.viewer import Row, Viewer
@@ -25,6 +26,7 @@ class Answer:
 
     collection: Row
     quality: Any
+    movies: list[Row]
 
 
 class ImageView:
@@ -70,7 +72,9 @@ class ImageView:
     def _question(self, reader: Reader) -> Answer:
         key = self._number or 0
         found = collections.collection(reader, key)
-        return Answer(found, overview(reader, key, found.get("images")))
+        if found["technique"] == "em":
+            return Answer(found, {}, movies(reader, key))
+        return Answer(found, overview(reader, key, found.get("images")), [])
 
     def _tell(self, answer: Answer) -> None:
         self._answer = answer
@@ -105,12 +109,17 @@ class ImageView:
     def _draw(self, answer: Answer) -> None:
         row = answer.collection
         self._desk.pulse.watch(row["visit_id"])
-        image = self._viewer.show(self._place, row, answer.quality)
+        em = row.get("technique") == "em"
+        if em:
+            image = self._viewer.show_movie(self._place, row, answer.movies)
+        else:
+            image = self._viewer.show(self._place, row, answer.quality)
         proposal, visit = row.get("proposal"), row.get("visit_number")
         trail: list[tuple[str, Place | None]] = [("Proposals", places.proposals())]
         if proposal:
             trail.append((proposal, places.proposal(proposal)))
         if proposal and visit is not None:
             trail.append((f"{proposal}-{visit}", places.visit(proposal, visit, row.get("technique"))))
-        trail += [(str(row["id"]), places.collection(row["id"], image)), ("Image", None)]
-        self._desk.head(f"{row.get('prefix') or 'Collection'} {row['id']}, images", trail)
+        trail += [(str(row["id"]), places.collection(row["id"], image)), (f"Movie {image}" if em else "Image", None)]
+        what = f"frames of movie {image}" if em else "images"
+        self._desk.head(f"{row.get('prefix') or 'Collection'} {row['id']}, {what}", trail)

@@ -1,6 +1,6 @@
 """The frame viewer of one collection: what its pane is told of the collection, and how both keep the link."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 from views import place as places
 from views.desk import Desk
 from views.look import look_of
-from views.parts.frame_pane import FramePane
+from views.parts.frame_pane import MOST, FramePane
 from views.parts.plot import thin
 from views.parts.text import number
 from views.place import Place
+from views.techniques.em_movies import movie_facts
 
 Row = dict[str, Any]
 Quality = Mapping[str, NDArray[Any]]
 
 _MOST_BARS = 4_000
+_NO_MOVIES = "ISPyB knows of no movies of this collection yet."
 _FACTS = (
     ("spots", "Spots", "", 0),
     ("bragg", "Bragg candidates", "", 0),
@@ -74,14 +76,50 @@ class Viewer:
         )
         return image
 
+    def show_movie(self, place: Place, row: Row, movies: Sequence[Row]) -> int | None:
+        """Show a frame of the movie that the place names by its order, else of the newest; the movie's order.
+
+        None where there are no movies. The frame is in the place as ``frame``; how many there are the file says.
+        """
+        self._place, self._row, self._quality = place, row, {}
+        if not movies:
+            self.pane.param.update(routes={}, image=None, message=_NO_MOVIES, series={}, facts={}, elsewhere="")
+            return None
+        at = min(max(place.image or len(movies), 1), len(movies))
+        movie = movies[at - 1]
+        frame = frame_of(place)
+        self.pane.param.update(
+            routes=self._desk.frames(movie=movie["id"]),
+            image=frame,
+            first_image=1,
+            last_image=None,
+            newest=None,
+            label=f"Movie {at} of {len(movies)}",
+            look=dict(place.look),
+            series={},
+            facts={"image": frame, "rows": movie_facts(movie)},
+            elsewhere=self._desk.link(places.collection(row["id"], at)),
+        )
+        return at
+
     def _image(self, image: int) -> None:
         """Another image was asked for: a stranger's number, bounded before it is used."""
+        if self._row.get("technique") == "em":
+            if 1 <= image <= MOST:
+                self._desk.go(self._place.seeing(frame=str(image)), True)
+            return
         first, last = images_of(self._row)
         if self._row and first <= image <= last:
             self._desk.go(replace(self._place, image=image), True)
 
     def _look(self, look: dict[str, str]) -> None:
         self._desk.go(replace(self._place, look=look_of(look)), True)
+
+
+def frame_of(place: Place) -> int:
+    """The frame of a movie that a link names, else the first."""
+    text = place.seen("frame") or ""
+    return min(max(int(text), 1), MOST) if text.isascii() and text.isdigit() and len(text) < 9 else 1
 
 
 def _newest(seen: NDArray[Any], first: int, last: int) -> int:
@@ -95,7 +133,7 @@ def _running(row: Row) -> bool:
 
 def _none(row: Row) -> str:
     if row.get("technique") == "em":
-        return "Movies of a microscope are shown on the page of the collection."
+        return _NO_MOVIES
     return "ISPyB says of this collection that it has no images."
 
 

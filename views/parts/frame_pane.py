@@ -13,6 +13,10 @@ _TOLD = [
 ]
 
 
+MOST = 100_000
+"""Images of a file that says itself how many it holds."""
+
+
 class FramePane(Part):
     """Draws frames of one collection on a canvas; contrast, zoom, colours and marks need no request of the page.
 
@@ -28,7 +32,7 @@ class FramePane(Part):
     routes = param.Dict(default={}, doc="Addresses by name; without ``frame`` the pane shows ``message``.")
     image = param.Integer(default=None, allow_None=True, doc="Number of the image shown.")
     first_image = param.Integer(default=1)
-    last_image = param.Integer(default=None, allow_None=True)
+    last_image = param.Integer(default=None, allow_None=True, doc="None: as many as the file is found to hold.")
     newest = param.Integer(default=None, allow_None=True, doc="The newest image there is, for following.")
     label = param.String(default="", doc="What the frame is, for the heading and for screen readers.")
     message = param.String(default="No frame to show.", doc="Words where there is no address.")
@@ -62,7 +66,7 @@ class FramePane(Part):
             number = data.get("image")
             if not isinstance(number, int) or isinstance(number, bool):
                 return
-            last = self.last_image if self.last_image is not None else self.first_image
+            last = self.last_image if self.last_image is not None else MOST
             if self.first_image <= number <= last:
                 self._kept(image=number)
                 self._call(self._on_image, number)

@@ -98,16 +98,13 @@ class Movies:
             for words, to in around
             if 1 <= to <= len(self._rows) and to != at
         ]
-        known = [
-            b.fact(label, number(row[key], digits), unit)
-            for key, label, digits, unit in _FACTS
-            if row.get(key) is not None
-        ]
+        known = [b.fact(*each) for each in movie_facts(row)]
         left = [b.facts(None, known, 2)] if known else [b.text("Neither corrected nor fitted yet.", quiet=True)]
         detail = when(row.get("created")) if row.get("created") else None
         return [
             b.heading(named, 2, detail),
             *([b.tabs(links, "Other movies")] if links else []),
+            b.links([("Step through the frames of this movie", desk.link(self._frames(at)))]),
             b.images(pictures, None, 236),
             *left,
         ]
@@ -115,10 +112,19 @@ class Movies:
     def _at(self, movie: int) -> Place:
         return replace(places.collection(self._place.collection or 0), image=movie)
 
+    def _frames(self, movie: int) -> Place:
+        return places.image(self._place.collection or 0, movie)
+
     def _chosen(self, movie: int) -> None:
         """A point of the plot was clicked: a stranger's number, bounded before it is used."""
         if 1 <= movie <= len(self._rows):
             self._desk.go(self._at(movie), True)
+
+
+def movie_facts(row: Row) -> list[list[str]]:
+    """[name, value, unit] of what is known of a movie."""
+    known = [(label, row.get(key), digits, unit) for key, label, digits, unit in _FACTS]
+    return [[label, number(value, digits), unit] for label, value, digits, unit in known if value is not None]
 
 
 def _column(rows: Sequence[Row], key: str) -> Any:

@@ -8,6 +8,7 @@ from data.images.formats.flat import open_flat, unpacked
 from data.images.formats.frame import Frame, FrameMeta, Frames, Source, Unreadable
 from data.images.formats.hdf5 import open_hdf5
 from data.images.formats.mrc import is_mrc, open_mrc
+from data.images.formats.tiff import MARKS, open_tiff
 
 __all__ = ["Frame", "FrameMeta", "Frames", "Unreadable", "open_frames"]
 
@@ -39,6 +40,8 @@ def open_frames(
             raise Unreadable(f"“{source.name}” is a compressed HDF5 file; it must be unpacked to be read.")
         if is_mrc((packed or start)[:1024], source.name, path.stat().st_size if packed is None else len(packed)):
             return open_mrc(source, packed)
+        if (packed or start).startswith(MARKS) and (pages := open_tiff(source, packed or start, packed)) is not None:
+            return pages
         return open_flat(source, packed or start, packed)
     except Unreadable:
         raise

@@ -34,7 +34,6 @@ from data.images.formats.frame import (
 logging.getLogger("fabio").setLevel(logging.CRITICAL)
 
 _MOST_UNPACKED = 400_000_000
-_BIG = {True: "a movie of single electrons (EER)", False: "a BigTIFF"}
 
 
 def unpacked(source: Source, start: bytes) -> bytes | None:
@@ -59,8 +58,6 @@ def unpacked(source: Source, start: bytes) -> bytes | None:
 def open_flat(source: Source, start: bytes, data: bytes | None = None) -> Frames:
     """The frames of a file that fabio knows, which begins with `start`; `data` where it was unpacked already."""
     size = source.path.stat().st_size if data is None else len(data)
-    if start[:4] in (b"II+\x00", b"MM\x00+"):
-        raise Unreadable(f"“{source.name}” is {_BIG[source.name.lower().endswith('.eer')]}, which is not drawn here.")
     if size > MOST_BYTES:
         raise Unreadable(f"“{source.name}” is too large to be opened as an image.")
     if data is None:

@@ -88,6 +88,8 @@ class Frames(ABC):
     count: int
     shape: tuple[int, int]
     channels: int = 1
+    held: int = 0
+    """Bytes of memory that are taken as long as the file is open."""
 
     @abstractmethod
     def read(self, index: int = 0, channel: int = 0) -> Frame:

@@ -23,8 +23,9 @@ from data.images.formats.frame import (
 )
 
 _HEADER = 1024
-_TYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
-_OTHERS = {3: "complex numbers", 4: "complex numbers", 16: "colours", 101: "four bits a pixel"}
+_TYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2", 101: "u1"}
+_HALVES = 101  # two pixels in a byte, the lower half first; a row begins with a byte
+_OTHERS = {3: "complex numbers", 4: "complex numbers", 16: "colours"}
 _NAMED = re.compile(r"\.(mrcs?|map|st|ali|rec)(\.(gz|bz2))?$", re.IGNORECASE)
 _UNMARKED = "The file lacks the mark of MRC; it was read by its name and its size."
 
@@ -43,7 +44,8 @@ def _needed(start: bytes, order: str) -> int:
     (extended,) = struct.unpack(f"{order}i", start[92:96])
     if min(width, height, sections) <= 0 or extended < 0 or mode not in _TYPES:
         return -1
-    return int(_HEADER + extended + width * height * sections * np.dtype(_TYPES[mode]).itemsize)
+    across = -(-width // 2) if mode == _HALVES else width
+    return int(_HEADER + extended + across * height * sections * np.dtype(_TYPES[mode]).itemsize)
 
 
 def open_mrc(source: Source, data: bytes | None = None) -> Frames:
@@ -68,7 +70,10 @@ class _Mrc(Frames):
             kind = _OTHERS.get(mode, f"numbers of mode {mode}")
             raise Unreadable(f"“{self._name}” holds {kind}, which cannot be drawn as an image.")
         self._type = np.dtype(f"{order}{_TYPES[mode]}")
+        self._halves = mode == _HALVES
+        self._stored = (height, -(-width // 2)) if self._halves else self.shape
         self.count = max(1, sections)
+        self.held = 0 if data is None else len(data)
         self._begin = _HEADER + max(0, extended)
         if self._begin + self.count * self._bytes > size:
             raise Unreadable(f"“{self._name}” is cut short: the image in it is not complete.")
@@ -83,7 +88,7 @@ class _Mrc(Frames):
 
     @property
     def _bytes(self) -> int:
-        return self.shape[0] * self.shape[1] * self._type.itemsize
+        return self._stored[0] * self._stored[1] * self._type.itemsize
 
     def read(self, index: int = 0, channel: int = 0) -> Frame:
         checked_index(index, self.count, self._name)
@@ -96,7 +101,9 @@ class _Mrc(Frames):
                 part = file.read(self._bytes)
         if len(part) < self._bytes:
             raise Unreadable(f"“{self._name}” is cut short: the image in it is not complete.")
-        array: NDArray[Any] = np.frombuffer(part, self._type).reshape(self.shape)
+        array: NDArray[Any] = np.frombuffer(part, self._type).reshape(self._stored)
+        if self._halves:
+            array = np.stack((array & 15, array >> 4), axis=2).reshape(self.shape[0], -1)[:, : self.shape[1]]
         if self._type.kind == "f" or (self._type.kind == "i" and array.min() < 0):
             array = array.astype(np.float32)
         else:

@@ -79,3 +79,8 @@ def pictures(reader: Reader, movie_id: int) -> dict[str, str | None]:
     for row in reader.rows(query):
         return dict(zip(PICTURES, row, strict=True))
     raise NotFound("This movie")
+
+
+def imaging(reader: Reader, movie_id: int) -> Row:
+    """What its frames need: ``movie``, its stored path, to be distrusted. One statement; raises NotFound."""
+    return {"movie": pictures(reader, movie_id)["movie"] or ""}

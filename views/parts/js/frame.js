@@ -65,7 +65,7 @@ export function render(given) {
 
   // -- controls
 
-  const range = () => ({image: content.image, first: content.first_image ?? 1, last: content.last_image ?? content.image ?? 1, newest: content.newest ?? content.last_image})
+  const range = () => ({image: content.image, first: content.first_image ?? 1, last: content.last_image ?? about?.images?.[1] ?? content.image ?? 1, newest: content.newest ?? content.last_image ?? about?.images?.[1]})
   const steps = stepControls({
     range, go,
     ready: (image) => Boolean(store.there(address(image))),
@@ -314,6 +314,7 @@ export function render(given) {
       if (asked !== where) return
       about = eye.about = found
       eye.geometry = geometryOf(found.geometry)
+      if (content.last_image == null) label() // only the file knows how many images it holds
     } catch (error) {
       if (error.name === "AbortError" || asked !== where) return
       asked = null
