@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from views import place as places
+from views.core.viewer import Viewer
 from views.place import Place
 from views.techniques.em_movies import Movies
 
@@ -17,6 +18,9 @@ class Desk:
 
     def movie(self, movie: int, which: str, size: str = "small") -> str:
         return f"/movie/{movie}/{which}?size={size}"
+
+    def frames(self, collection: int | None = None, movie: int | None = None) -> dict[str, str]:
+        return {"frame": f"/frame/m{movie}"}
 
     def link(self, place: Place) -> str:
         return f"?collection={place.collection}&image={place.image}"
@@ -86,3 +90,29 @@ def test_a_point_of_the_plot_leads_to_its_movie_and_a_strangers_number_nowhere()
     for number in (0, 4, -1, 3):
         view._chosen(number)
     assert [place.image for place in desk.went] == [3]
+
+
+def test_the_viewer_is_told_the_movie_by_its_number_and_the_frame_that_the_link_names() -> None:
+    assert "Step through the frames of this movie" in words_of(shown(2)[2])
+    viewer, desk = viewer_at(2, "7")
+    assert viewer.pane.routes == {"frame": "/frame/m102"}
+    assert (viewer.pane.image, viewer.pane.last_image, viewer.pane.noun) == (7, None, "Frame")
+    assert viewer.pane.label == "Movie 2 of 3"
+    assert viewer.pane.facts == {"image": 7, "rows": [["Total motion", "8.0", "Å"]]}
+    viewer._image(9)
+    assert [(place.image, place.seen("frame")) for place in desk.went] == [(2, "9")]
+    for number in (0, -1, 10**6):
+        viewer._image(number)
+    assert len(desk.went) == 1
+
+
+@pytest.mark.parametrize("text", ["", "0", "-3", "x", "9" * 30, "²"])
+def test_a_frame_of_nonsense_is_the_first(text: str) -> None:
+    assert viewer_at(1, text)[0].pane.image == 1
+
+
+def viewer_at(movie: int, frame: str) -> tuple[Viewer, "Desk"]:
+    desk = Desk()
+    viewer = Viewer(desk, full=True)  # type: ignore[arg-type]
+    viewer.show_movie(places.image(7, movie).seeing(frame=frame), {"id": 7, "technique": "em"}, ROWS)
+    return viewer, desk

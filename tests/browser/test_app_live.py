@@ -1,12 +1,15 @@
 """What happens at the beamline while somebody looks."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import count, islice
 from typing import Any
 
+import numpy as np
 import pytest
 from browser.conftest import served
 from browser.site import LATE, NEWEST, Site
+from fabio.cbfimage import CbfImage
 from playwright.sync_api import Locator, Page, Route, expect
 
 from data import schema as s
@@ -212,3 +215,31 @@ def test_the_viewer_follows_the_newest_image_of_a_running_collection(site: Site,
     expect(box).to_have_value("4")
     follow.check()
     expect(box).to_have_value("6", timeout=10_000)
+
+
+def test_each_new_image_of_a_running_collection_is_drawn_as_it_is_written(site: Site, opened: Open) -> None:
+    number = next(_numbers)
+    site.collect(number, images=40, end=None, status=None)
+    taken = count(1)
+
+    def take(images: int) -> None:
+        for image in islice(taken, images):
+            counts = np.full((300, 240), image, np.int32)
+            CbfImage(data=counts, header={}).write(str(site.folder / "files" / f"xtal_{number}_{image:04d}.cbf"))
+            site.add(s.ImageQuality, collection_id=number, image=image, spots=20)
+
+    take(2)
+    page = opened(site, f"?collection={number}")
+    picture = page.locator(".f-picture").first
+    expect(picture).to_have_attribute("data-image", "1")
+    page.get_by_label("Follow the newest").check()
+    for now, more in ((2, 3), (5, 1), (6, 0)):
+        expect(picture).to_have_attribute("data-image", str(now), timeout=15_000)
+        expect(page.get_by_text(f"Image {now} of 40")).to_be_visible()
+        take(more)
+    # The picture is that of the newest: its one count is its number.
+    picture.hover()
+    expect(page.locator(".f-place").first).to_contain_text("6 count")
+    site.change(s.Collection, number, end=datetime.now(), images=6)
+    expect(page.get_by_text("Image 6 of 6")).to_be_visible(timeout=15_000)
+    expect(picture).to_have_attribute("data-image", "6")

@@ -315,6 +315,16 @@ def test_several_images_become_one_and_a_whole_collection_with_progress(viewer: 
     page.get_by_role("button", name="Whole collection").click()
     expect(page.get_by_role("progressbar", name="Images put together")).to_be_visible()
     expect(page.get_by_text("Sum of images 1 to 60")).to_be_visible()
+    expect(page.get_by_label("How images are put together")).to_have_value("sum")
+    # What is measured and saved is of what is shown.
+    with page.expect_response("**/made/frame/1/1/histogram?*last=60*how=sum*"):
+        page.keyboard.press("h")
+    page.get_by_text("Save", exact=True).click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="NPY").click()
+    assert "/1?" in saved.value.url
+    assert "last=60&how=sum" in saved.value.url
+    assert saved.value.suggested_filename.startswith("lyso_4_2_1-60_sum_")
     page.get_by_role("button", name="One image again").click()
     expect(page.get_by_text("Image 3 of 60")).to_be_visible()
     assert digest(page)[0] == single

@@ -33,9 +33,9 @@ export function render(given) {
   const stop = new AbortController()
   const full = Boolean(content.full)
   const store = new Store()
-  let look = lookFrom(content.look ?? {})
+  let look = lookFrom(content.look ?? {}, content.noun)
   let about = null
-  let stacked = null // {src, text}: a whole collection put together
+  let stacked = null // {first, last, how, text}: a whole collection put together
   let bins = null
   let ticket = 0
   let blinking = 0
@@ -43,7 +43,7 @@ export function render(given) {
   const eye = {
     store, zoom: look.zoom, lut: null, show: look.show, about: null, geometry: null, spots: null, predictions: null, shape: null, cursor: null, tool: null,
     gentle: !full, full: null, typical: 0, even: false,
-    tile: (image, x, y, w, hgt) => (stacked || !content.routes?.tile ? null : own(`${content.routes.tile}/${image}${text({x, y, w, h: hgt, ...source(image)})}`)),
+    tile: (image, x, y, w, hgt) => (content.routes?.tile ? own(`${content.routes.tile}/${stacked?.first ?? image}${text({x, y, w, h: hgt, ...source(image)})}`) : null),
     moved(zoom) {
       eye.zoom = look.zoom = zoom
       for (const each of stages()) each.paint()
@@ -65,25 +65,25 @@ export function render(given) {
 
   // -- controls
 
-  const range = () => ({image: content.image, first: content.first_image ?? 1, last: content.last_image ?? about?.images?.[1] ?? content.image ?? 1, newest: content.newest ?? content.last_image ?? about?.images?.[1]})
+  const range = () => ({image: content.image, first: content.first_image ?? 1, last: content.last_image ?? about?.images?.[1] ?? content.image ?? 1, newest: content.newest ?? content.last_image})
   const steps = stepControls({
     range, go,
     ready: (image) => Boolean(store.there(address(image))),
     playing: (on) => { if (!on) { draws(); settled(); settleImage(); label() } },
   })
   const settleImage = later(() => tell({type: "image", image: content.image}), 200)
-  const settleLook = later(() => tell({type: "look", look: textsOf(look)}), 300)
+  const settleLook = later(() => tell({type: "look", look: textsOf(look, content.noun)}), 300)
   const settled = later(() => { readAbout(); readSpots(); readPredictions(); measure?.moved() }, 250)
 
   const contrast = contrastPanel(() => look, changed)
   const shown = showPanel(() => look, changed)
   const measure = full ? measurePanel({
     tool: (kind) => { eye.tool = kind; eye.shape = null; for (const each of stages()) { each.element.dataset.tool = kind ?? ""; each.mark() } },
-    address: (name, values) => own(`${content.routes?.frame}/${content.image}/${name}${text({...values, ...source(content.image)})}`),
+    address: (name, values) => own(`${content.routes?.frame}/${begin()}/${name}${text({...values, ...source(content.image)})}`),
     ring: (d) => { eye.cursor = d; for (const each of stages()) each.mark() },
     along: (part) => { if (eye.shape) { eye.shape.mark = part; stage.mark() } },
   }) : null
-  const stack = full ? stackPanel({look: () => look, changed, range, show: (next) => { stacked = next; load(); label() },
+  const stack = full ? stackPanel({look: () => look, changed, range, show: (next) => { stacked = next; load(); label(); settled() },
     address: () => own(content.routes?.stack)}) : null
   const compare = full ? comparePanel({look: () => look, changed, range}) : null
   const header = full ? headerPanel(async () =>
@@ -122,7 +122,7 @@ export function render(given) {
   function source(number) {
     return {
       pool: look.pool === "max" ? null : look.pool, channel: look.channel || null,
-      ...(look.over ? {last: Math.min(range().last, number + look.over - 1), how: look.how} : {}),
+      ...(stacked ? {last: stacked.last, how: stacked.how} : look.over ? {last: Math.min(range().last, number + look.over - 1), how: look.how} : {}),
     }
   }
   /** Detector pixels that one code stands for, so that a code is at least a screen pixel: then none hides another. */
@@ -132,14 +132,14 @@ export function render(given) {
     const scale = eye.zoom && !stage.near() ? eye.zoom.scale : fitting({width: size.width || 600, height: size.height || 600}, eye.full)
     return Math.max(1, Math.ceil(1 / (scale * ratio) - 0.02))
   }
+  const begin = () => stacked?.first ?? content.image
   function wantedSize() {
     if (eye.full) return Math.max(256, Math.ceil(Math.max(eye.full.width, eye.full.height) / wantedFactor()))
     const {width, height} = stage.size()
     return Math.max(256, Math.min(2200, Math.floor((Math.min(2, devicePixelRatio || 1) * Math.min(width || 600, height || 600)) / 64) * 64))
   }
   function address(number, size = wantedSize()) {
-    if (stacked) return own(`${stacked.src}${stacked.src.includes("?") ? "&" : "?"}size=${size}`)
-    return content.routes?.frame ? own(`${content.routes.frame}/${number}${text({size, ...source(number)})}`) : null
+    return content.routes?.frame ? own(`${content.routes.frame}/${stacked?.first ?? number}${text({size, ...source(number)})}`) : null
   }
   // Images put together are work for the server: those to come are not asked for before they are wanted.
   const coming = () => look.over || stacked ? [] : Array.from({length: steps.playing ? 2 * AHEAD : AHEAD}, (_, i) => content.image + steps.direction * (i + 1))
@@ -280,7 +280,7 @@ export function render(given) {
     look = {...look, ...part}
     if (part.auto && bins) Object.assign(look, automatic(bins, eye.even))
     eye.show = look.show
-    if ("map" in part || "invert" in part) remember(look)
+    if ("map" in part || "invert" in part) remember(look, content.noun)
     if (["pool", "channel", "over", "how"].some((key) => key in part && part[key] !== before[key])) {
       stacked = eye.predictions = null
       load()
@@ -352,7 +352,7 @@ export function render(given) {
   // Which image it is: all that changes on the page while images play.
   function tick() {
     const {image: number, last} = range()
-    const of = number == null ? "" : `Image ${number} of ${last}`
+    const of = number == null ? "" : `${content.noun ?? "Image"} ${number} of ${last}`
     const several = stacked ? stacked.text : look.over && number != null ? `${{max: "Maximum", sum: "Sum", mean: "Mean"}[look.how]} of images ${number} to ${Math.min(last, number + look.over - 1)}` : of
     name.replaceChildren(content.label, content.label && several ? " · " : "", h("b", {}, several))
     steps.draw()
@@ -383,7 +383,7 @@ export function render(given) {
 
   // -- saving
 
-  const file = () => `${(content.label || "image").replace(/[^\w.-]+/g, "_").replace(/_+$/, "")}_${content.image}`
+  const file = () => `${(content.label || "image").replace(/[^\w.-]+/g, "_").replace(/_+$/, "")}_${stacked ? `${stacked.first}-${stacked.last}_${stacked.how}` : content.image}`
   function takePicture() {
     const d = eye.geometry && about?.geometry
     const line = [name.textContent, d && `λ ${d.wavelength.toFixed(4)} Å, distance ${d.distance.toFixed(1)} mm`].filter(Boolean)
@@ -396,7 +396,7 @@ export function render(given) {
     const clip = (value, end) => Math.min(end, Math.max(0, Math.floor(value)))
     const [x, y] = [clip(Math.min(shape.x0, shape.x1), eye.full.width - 1), clip(Math.min(shape.y0, shape.y1), eye.full.height - 1)]
     const [w, hgt] = [Math.max(1, clip(Math.max(shape.x0, shape.x1) + 1, eye.full.width) - x), Math.max(1, clip(Math.max(shape.y0, shape.y1) + 1, eye.full.height) - y)]
-    return {address: own(`${content.routes.region}/${content.image}${text({x, y, w, h: hgt, as: kind, ...source(content.image)})}`), name: `${file()}_${x}_${y}_${w}x${hgt}.${kind}`}
+    return {address: own(`${content.routes.region}/${begin()}${text({x, y, w, h: hgt, as: kind, ...source(content.image)})}`), name: `${file()}_${x}_${y}_${w}x${hgt}.${kind}`}
   }
 
   // -- keys, messages, the end
@@ -415,8 +415,8 @@ export function render(given) {
       store.clear()
       about = eye.about = eye.geometry = eye.spots = eye.predictions = eye.full = eye.shape = stacked = asked = null
     }
-    if (other || ("look" in next && JSON.stringify(next.look) !== JSON.stringify(textsOf(look)))) {
-      look = lookFrom(content.look ?? {})
+    if (other || ("look" in next && JSON.stringify(next.look) !== JSON.stringify(textsOf(look, content.noun)))) {
+      look = lookFrom(content.look ?? {}, content.noun)
       eye.zoom = look.zoom
       eye.show = look.show
       contrast.draw()

@@ -10,24 +10,32 @@ export const OVERLAYS = ["rings", "ice", "beam", "edge", "spots", "predictions",
 const SHOWN = ["rings", "beam"]
 const MOST_COUNT = 491_520
 
+// Of a microscope's movie the mean of a block shows more than its highest pixel, and more electrons are bright.
+const USUAL = {
+  Image: {pool: "max", colours: {map: "grey", invert: true}, kept: KEPT},
+  Frame: {pool: "mean", colours: {map: "grey", invert: false}, kept: `${KEPT}-movies`},
+}
+const usual = (noun) => USUAL[noun] ?? USUAL.Image
+
 /** The colours this person last chose, by this browser; a link that names some comes before. */
-function remembered() {
+function remembered(key) {
   try {
-    const [map, invert] = (localStorage.getItem(KEPT) ?? "").split(" ")
+    const [map, invert] = (localStorage.getItem(key) ?? "").split(" ")
     return map in MAPS ? {map, invert: invert === "dark"} : null
   } catch {
     return null // a browser may refuse to keep things
   }
 }
-export function remember({map, invert}) {
-  try { localStorage.setItem(KEPT, `${map} ${invert ? "dark" : "bright"}`) } catch { /* as above */ }
+export function remember({map, invert}, noun) {
+  try { localStorage.setItem(usual(noun).kept, `${map} ${invert ? "dark" : "bright"}`) } catch { /* as above */ }
 }
 
 const whole = (text, least, most) => (/^\d{1,7}$/.test(text ?? "") ? Math.min(most, Math.max(least, Number(text))) : null)
 
-/** A look from a link's texts; what cannot be used is as if it were not there. */
-export function lookFrom(given) {
-  const colours = given.map in MAPS ? {map: given.map, invert: given.dark === "1"} : remembered() ?? {map: "grey", invert: true}
+/** A look from a link's texts; what cannot be used is as if it were not there. `noun`: of what, Image or Frame. */
+export function lookFrom(given, noun) {
+  const known = usual(noun)
+  const colours = given.map in MAPS ? {map: given.map, invert: given.dark === "1"} : remembered(known.kept) ?? known.colours
   const [low, high] = String(given.counts ?? "").split("-").map((text) => whole(text, 0, MOST_COUNT))
   const fixed = low != null && high != null && low < high
   const beside = whole(given.with, 0, 1e7)
@@ -35,7 +43,7 @@ export function lookFrom(given) {
     ...colours,
     scale: given.scale in SCALES ? given.scale : "linear",
     auto: !fixed, low: fixed ? low : 0, high: fixed ? high : 1,
-    pool: given.pool in POOLS ? given.pool : "max",
+    pool: given.pool in POOLS ? given.pool : known.pool,
     channel: whole(given.channel, 0, 99) ?? 0,
     over: whole(given.over, 2, 100_000), how: given.how in HOWS ? given.how : "max",
     show: new Set(given.show == null ? SHOWN : given.show.split(".").filter((name) => OVERLAYS.includes(name))),
@@ -46,11 +54,11 @@ export function lookFrom(given) {
 }
 
 /** The texts of a look. The colours are always named, so that the link shows everybody the same. */
-export function textsOf(look) {
+export function textsOf(look, noun) {
   const texts = {map: look.map, dark: look.invert ? "1" : "0"}
   if (look.scale !== "linear") texts.scale = look.scale
   if (!look.auto) texts.counts = `${look.low}-${look.high}`
-  if (look.pool !== "max") texts.pool = look.pool
+  if (look.pool !== usual(noun).pool) texts.pool = look.pool
   if (look.channel) texts.channel = String(look.channel)
   if (look.over) Object.assign(texts, {over: String(look.over), how: look.how})
   const show = OVERLAYS.filter((name) => look.show.has(name))

@@ -149,7 +149,7 @@ export function stackPanel({look, changed, range, address, show}) {
     bar.removeAttribute("value")
     try {
       const name = await begin(ask, address(), {first, last, how: kind, channel: look().channel}, mine.signal)
-      const end = await followed(ask, name, mine.signal, (state) => {
+      await followed(ask, name, mine.signal, (state) => {
         Object.assign(bar, {max: Math.max(1, state.of ?? 1), value: state.done ?? 0})
         words.textContent = state.text || `${number(state.done)} of ${number(state.of)} images put together.`
       })
@@ -157,7 +157,7 @@ export function stackPanel({look, changed, range, address, show}) {
       job = null
       work.hidden = true
       words.textContent = ""
-      show({src: end.src, text: `${HOWS[kind]} of images ${first} to ${last}`})
+      show({first, last, how: kind, text: `${HOWS[kind]} of images ${first} to ${last}`})
     } catch (error) {
       if (job !== mine || error.name === "AbortError") return
       job = null
@@ -175,7 +175,7 @@ export function stackPanel({look, changed, range, address, show}) {
     element,
     draw(shown) {
       const {over} = look()
-      how.value = look().how
+      if (over) how.value = look().how
       if (over && count.getRootNode().activeElement !== count) count.value = over
       off.hidden = !over && !shown
       some.textContent = over ? "Show again" : "Show"
