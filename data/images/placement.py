@@ -188,6 +188,8 @@ def _check(chosen: Reading, readings: Sequence[Reading], stored: float | None, s
     text = f"Geometry doubtful: beam centre {said} gives {chosen.edge:.2f} Å at the edge, ISPyB holds {stored:.2f} Å."
     if abs(swing) > 0.01:
         text += f" The detector is swung by {swing:g}°, and sites differ in what they store then."
+    if not fixed:
+        text += " Where a beamline writes its beam centre in another way, the setting frames.beam_centre says so."
     return Check("warning", text, chosen.words, tuple(numbers))
 
 

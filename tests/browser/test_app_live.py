@@ -226,7 +226,7 @@ def test_each_new_image_of_a_running_collection_is_drawn_as_it_is_written(site: 
         for image in islice(taken, images):
             counts = np.full((300, 240), image, np.int32)
             CbfImage(data=counts, header={}).write(str(site.folder / "files" / f"xtal_{number}_{image:04d}.cbf"))
-            site.add(s.ImageQuality, collection_id=number, image=image, spots=20)
+            site.add(s.ImageQuality, collection_id=number, image=image, spots=20 + image, resolution=2.0)
 
     take(2)
     page = opened(site, f"?collection={number}")

@@ -24,6 +24,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         write_movie({"seed": 1, "frames": FRAMES, "pixel_size_A": 1.0, "defocus_um": 1.5}, path)
         site.add(s.Movie, movie_id=1, collection_id=EM, number=1, path=str(path))
         site.add(s.MotionCorrection, motion_id=1, movie_id=1, total_motion=12.5)
+        site.add(s.CTF, ctf_id=1, motion_id=1, resolution=3.5)
         site.add(s.Movie, movie_id=2, collection_id=EM, number=2, path=str(path.with_name("hole_2.mrc")))
         yield site
 

@@ -189,6 +189,8 @@ class CollectionView:
         if answer.collection["id"] == self._number:
             self._answer = answer
             self._draw(answer)
+            # How many images there are, and the newest of them: who follows goes on.
+            self._plot.mark(self._viewer.show(self._place, answer.collection, answer.quality))
             if answer.collection["technique"] == "mx":
                 self._grid.read()
             self._movies.show(self._place, answer.movies)

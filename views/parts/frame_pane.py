@@ -35,7 +35,7 @@ class FramePane(Part):
     last_image = param.Integer(default=None, allow_None=True, doc="None: as many as the file is found to hold.")
     newest = param.Integer(default=None, allow_None=True, doc="The newest image there is, for following.")
     label = param.String(default="", doc="What the frame is, for the heading and for screen readers.")
-    noun = param.Selector(default="Image", objects=["Image", "Frame"], doc="Frame: one of a microscope's movie.")
+    noun: Any = param.Selector(default="Image", objects=["Image", "Frame"], doc="Frame: one of a microscope's movie.")
     message = param.String(default="No frame to show.", doc="Words where there is no address.")
     height = param.Integer(default=460, bounds=(160, None), doc="Of the picture; a full pane fills the window.")
     look = param.Dict(default={}, doc="How it is looked at, as `views.look` has it in a link.")

@@ -112,7 +112,7 @@ class QualityPlot:
         signal: Sequence[float | None] | Array | None = None,
     ) -> None:
         """Draw these series instead; each as long as ``images``, in ascending order, thinned to
-        2,000 points. The axis of the total signal appears with its first values.
+        2,000 points. One without a value has no axis; that of the total signal appears with its first.
         """
         x = np.asarray(images, dtype=np.float64)
         if signal is not None and "signal" not in self._drawn:
@@ -123,8 +123,9 @@ class QualityPlot:
             y = np.full(len(x), np.nan) if series is None else np.asarray(series, dtype=np.float64)
             kept_x, kept_y = thin(x, y, _MOST_POINTS)
             self._sources[name].data = {"image": kept_x, "value": kept_y}
+            seen = bool(np.isfinite(y).any())
             for model in self._drawn[name]:
-                model.visible = series is not None
+                model.visible = seen
 
     def mark(self, image: int | None) -> None:
         """Point at an image; None at none."""

@@ -17,7 +17,7 @@ import hdf5plugin  # noqa: F401  (registers the compression filters)
 import numpy as np
 from numpy.typing import NDArray
 
-from data.images.formats import contents, nexus, panels
+from data.images.formats import contents, nexus, panels, vectors
 from data.images.formats.chunk import Chunk, Rejected, place_of
 from data.images.formats.frame import (
     MOST_PIXELS,
@@ -70,9 +70,10 @@ class _Hdf5(Frames):
         if sample.dtype.kind not in "iuf":
             raise Unreadable(f"The images in “{self._name}” are not plain numbers.")
         self._stored_shape = checked_shape(sample.shape[-2], sample.shape[-1], self._name)
-        self._meta = nexus.read(files)
+        modules = vectors.modules(files, nexus.millimetres)
+        self._meta = nexus.read(files, modules)
         self._panels = sample.shape[1] if sample.ndim == 4 else 0
-        self._layout = panels.layout(files, sample, self._meta.wavelength, nexus.millimetres)
+        self._layout = panels.layout(files, sample, modules, self._meta.wavelength)
         self.channels = max(1, self._panels)
         self.shape = self._stored_shape
         if self._layout is not None:

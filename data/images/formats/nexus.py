@@ -3,6 +3,7 @@
 Everything is read through the same permitted walk as the images, and only values of few bytes.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
 from typing import Any
@@ -15,6 +16,7 @@ from data.images.formats import vectors
 from data.images.formats.frame import FrameMeta, Unreadable
 from data.images.formats.header import positive
 from data.images.formats.links import Opened, inside
+from data.images.formats.vectors import Module
 from data.images.plane import Plane
 
 _DETECTOR = "/entry/instrument/detector/"
@@ -25,8 +27,10 @@ _METRES = {"m": 1.0, "metre": 1.0, "meter": 1.0, "cm": 1e-2, "mm": 1e-3, "millim
 _SECONDS = {"s": 1.0, "second": 1.0, "ms": 1e-3, "millisecond": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
-def read(files: Opened) -> FrameMeta:
-    """FrameMeta of the first frame; `start` is the angle of frame 0 and `increment` per frame."""
+def read(files: Opened, modules: Sequence[Module]) -> FrameMeta:
+    """FrameMeta of the first frame; `start` is the angle of frame 0 and `increment` per frame.
+
+    `modules` are those of `vectors`."""
     pixel_x = _length(files, _DETECTOR + "x_pixel_size")
     pixel_y = _length(files, _DETECTOR + "y_pixel_size")
     distance = _length(files, _DETECTOR + "detector_distance", _DETECTOR + "distance")
@@ -49,7 +53,7 @@ def read(files: Opened) -> FrameMeta:
     plane: Plane | None = None
     notes: tuple[str, ...] = ()
     try:
-        plane = vectors.plane(files, angstroms, millimetres)
+        plane = vectors.plane(modules, angstroms)
     except vectors.NotFlat:
         notes = (vectors.NotFlat.words,)
     said = " ".join(_text(files, path) for path in ("/entry/title", _DETECTOR + "description"))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from data.images.formats import vectors
 from data.images.formats.frame import MOST_PIXELS, Peaks, Unreadable
 from data.images.formats.links import Opened
-from data.images.formats.vectors import Floats, Length, Module
+from data.images.formats.vectors import Floats, Module
 from data.images.plane import Plane
 
 _NAMES = {"module", "modules", "module_identifier", "module_index", "panel", "panels", "panel_identifier"}
@@ -118,9 +118,8 @@ def gathered(
     return Gathered(sheet.reshape(-1, width), absent.reshape(-1, width), lost)
 
 
-def layout(files: Opened, dataset: Any, wavelength: float | None, length: Length) -> Layout | None:
+def layout(files: Opened, dataset: Any, known: Sequence[Module], wavelength: float | None) -> Layout | None:
     """How the frames of a dataset are put together; None where each is one picture as it lies."""
-    known = vectors.modules(files, length)
     stack = dataset.shape[1] if dataset.ndim == 4 else 0
     if stack > _MOST:
         return None

@@ -5,7 +5,7 @@ or p + value·v + o (translation), with its unit ``vector`` v and its ``offset``
 carries it, up to ".". The first pixel's outer corner is where the chain of ``fast_pixel_direction`` brings the origin.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import radians
@@ -59,15 +59,14 @@ class Module:
         return np.asarray(self.corner - across * self.fast - down * self.slow)
 
 
-def plane(files: Opened, wavelength: float | None, length: Length) -> Plane | None:
+def plane(found: Sequence[Module], wavelength: float | None) -> Plane | None:
     """The detector in space; None where the file states no whole set of vectors for one flat detector.
 
     Raises NotFlat. ``wavelength`` in Å; where the file states none the plane has 1 Å.
     """
+    if not found:
+        return None
     try:
-        found = modules(files, length)
-        if not found:
-            return None
         origin, fast, slow = found[0].first, found[0].fast, found[0].slow
         basis = np.column_stack((fast, slow, np.cross(fast, slow)))
         for other in found[1:]:
@@ -84,9 +83,26 @@ def plane(files: Opened, wavelength: float | None, length: Length) -> Plane | No
 def modules(files: Opened, length: Length) -> list[Module]:
     """The modules of the detector, none where the vectors of one of them are absent or make no sense."""
     try:
-        return [_module(files, path, length) for path in _modules(files)]
+        near = _Near(files)
+        return [_module(near, path, length) for path in _modules(files)]
     except (_Unusable, Unreadable, KeyError, OSError, TypeError, ValueError):
         return []
+
+
+class _Near:
+    """Axes of one file, with their groups and the movements behind them at hand: many modules hang on the same ones."""
+
+    def __init__(self, files: Opened) -> None:
+        self._files = files
+        self._groups: dict[str, Any] = {}
+        self.chains: dict[str, tuple[Floats, Floats]] = {}
+
+    def find(self, path: str) -> Any:
+        folder, _, name = path.rpartition("/")
+        if folder not in self._groups:
+            self._groups[folder] = self._files.walk(self._files.first, folder)
+        group = self._groups[folder]
+        return self._files.walk(group, name) if isinstance(group, h5py.Group) else None
 
 
 def detector(files: Opened) -> str:
@@ -124,9 +140,9 @@ def _modules(files: Opened) -> list[str]:
     return [path for path in found if isinstance(files.walk(files.first, path), h5py.Group)]
 
 
-def _module(files: Opened, path: str, length: Length) -> Module:
-    fast, slow = (_axis(files, f"{path}/{name}_pixel_direction") for name in ("fast", "slow"))
-    turn, move = _carried(files, _next(fast, path), length)
+def _module(near: _Near, path: str, length: Length) -> Module:
+    fast, slow = (_axis(near, f"{path}/{name}_pixel_direction") for name in ("fast", "slow"))
+    turn, move = _carried(near, _next(fast, path), length)
     steps = []
     for axis in (fast, slow):
         size = length(_value(axis), _unit(axis, "units"))
@@ -134,13 +150,13 @@ def _module(files: Opened, path: str, length: Length) -> Module:
             raise _Unusable
         steps.append(turn @ (_vector(axis) * size))
     corner = turn @ _offset(fast, length) + move
-    block = [_whole(files, f"{path}/data_{name}") for name in ("origin", "size")]
+    block = [_whole(near, f"{path}/data_{name}") for name in ("origin", "size")]
     return Module(corner, steps[0], steps[1], *block)
 
 
-def _whole(files: Opened, path: str) -> tuple[int, ...] | None:
+def _whole(near: _Near, path: str) -> tuple[int, ...] | None:
     """Two or three whole numbers, or None."""
-    found = files.walk(files.first, path)
+    found = near.find(path)
     if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "iuf" or not inside(found):
         return None
     if not 2 <= found.size <= 4:
@@ -149,37 +165,37 @@ def _whole(files: Opened, path: str) -> tuple[int, ...] | None:
     return tuple(int(value) for value in values) if (np.abs(values) < 1e6).all() else None
 
 
-def _carried(files: Opened, path: str, length: Length) -> tuple[Floats, Floats]:
+def _carried(near: _Near, path: str, length: Length, depth: int = 0) -> tuple[Floats, Floats]:
     """(rotation, translation in mm) of the chain that begins at an axis."""
-    turn, move = np.eye(3), np.zeros(3)
-    for _ in range(_LONGEST_CHAIN):
-        if path in ("", "."):
-            return turn, move
-        axis = _axis(files, path)
+    if path in ("", "."):
+        return np.eye(3), np.zeros(3)
+    if depth >= _LONGEST_CHAIN:
+        raise _Unusable
+    if path not in near.chains:
+        axis = _axis(near, path)
         kind = _word(axis, "transformation_type").lower()
-        offset = _offset(axis, length)
+        own, move = np.eye(3), _offset(axis, length)
         if kind == "rotation":
             if _unit(axis, "units") not in (*_DEGREES, "rad", "radian", "radians"):
                 raise _Unusable
             value = _value(axis)
-            angle = radians(value) if _unit(axis, "units") in _DEGREES else value
-            own = _turned(_vector(axis), angle)
-            turn, move = own @ turn, own @ move + offset
+            own = _turned(_vector(axis), radians(value) if _unit(axis, "units") in _DEGREES else value)
         elif kind == "translation":
             far = length(_value(axis), _unit(axis, "units"))
             if far is None:
                 raise _Unusable
-            move = move + far * _vector(axis) + offset
+            move = move + far * _vector(axis)
         else:
             raise _Unusable
-        path = _next(axis, path.rpartition("/")[0])
-    raise _Unusable
+        turn, behind = _carried(near, _next(axis, path.rpartition("/")[0]), length, depth + 1)
+        near.chains[path] = turn @ own, turn @ move + behind
+    return near.chains[path]
 
 
-def _axis(files: Opened, path: str) -> Any:
-    found = files.walk(files.first, path)
+def _axis(near: _Near, path: str) -> Any:
+    found = near.find(path)
     if isinstance(found, h5py.Group):  # what depends_on names may be a group with one axis of the same name
-        found = files.walk(files.first, f"{path}/{path.rpartition('/')[2]}")
+        found = near.find(f"{path}/{path.rpartition('/')[2]}")
     usable = isinstance(found, h5py.Dataset) and found.dtype.kind in "iuf" and inside(found)
     if not usable or found.size < 1:
         raise _Unusable

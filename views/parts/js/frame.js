@@ -65,7 +65,7 @@ export function render(given) {
 
   // -- controls
 
-  const range = () => ({image: content.image, first: content.first_image ?? 1, last: content.last_image ?? about?.images?.[1] ?? content.image ?? 1, newest: content.newest ?? content.last_image})
+  const range = () => ({image: content.image, first: content.first_image ?? 1, last: content.last_image ?? about?.images?.[1] ?? content.image ?? 1, newest: content.newest ?? content.last_image, open: content.last_image == null && !about?.images})
   const steps = stepControls({
     range, go,
     ready: (image) => Boolean(store.there(address(image))),
@@ -351,8 +351,8 @@ export function render(given) {
   }
   // Which image it is: all that changes on the page while images play.
   function tick() {
-    const {image: number, last} = range()
-    const of = number == null ? "" : `${content.noun ?? "Image"} ${number} of ${last}`
+    const {image: number, last, open} = range()
+    const of = number == null ? "" : `${content.noun ?? "Image"} ${number}${open ? "" : ` of ${last}`}`
     const several = stacked ? stacked.text : look.over && number != null ? `${{max: "Maximum", sum: "Sum", mean: "Mean"}[look.how]} of images ${number} to ${Math.min(last, number + look.over - 1)}` : of
     name.replaceChildren(content.label, content.label && several ? " · " : "", h("b", {}, several))
     steps.draw()

@@ -78,7 +78,7 @@ export function stepControls({range, go, ready, playing}) {
     back.disabled = none || image <= first
     next.disabled = none || image >= last
     for (const it of [box, slider, button, rates, newest]) it.disabled = none || first === last
-    of.textContent = none ? "" : `of ${last}`
+    of.textContent = none || range().open ? "" : `of ${last}`
     followed.hidden = range().newest == null // a movie is there as a whole
     if (box.getRootNode().activeElement !== box) box.value = none ? "" : image
     Object.assign(slider, {min: first, max: Math.max(first, last)})
