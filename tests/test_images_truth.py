@@ -67,6 +67,16 @@ def test_every_point_of_every_ring_has_its_d_within_a_thousandth_by_pyfai(plane:
         assert np.abs(d / one["d"] - 1).max() < 1e-3
 
 
+def test_rings_reach_over_the_whole_picture_where_the_beam_is_near_an_edge() -> None:
+    plane = Plane.of(Geometry(1.0, 200.0, 1200.0, 60.0, 0.172, 0.172))
+    found = [ring["d"] for ring in rings(plane, 2463, 2527)]
+    corner = plane.corner(2463, 2527)
+    assert 10 <= len(found) <= 12
+    assert found[-1] < corner * 1.1
+    steps = np.diff(1 / np.square(found))
+    assert steps == pytest.approx(np.full(len(steps), steps[0]), rel=5e-3)  # d is told to 0.0001 Å
+
+
 @pytest.mark.parametrize("plane", PLANES[:4])
 def test_our_radial_average_has_its_peak_where_that_of_pyfai_has_it(plane: Plane) -> None:
     pyfai(plane)

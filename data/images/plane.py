@@ -156,10 +156,13 @@ def _length(vector: Vector) -> float:
 
 
 def rings(plane: Plane, width: int, height: int) -> list[dict[str, Any]]:
-    """Rings evenly spaced in 1/d², the fifth at the nearest edge, on to the corner: ``d`` Å and its ``lines``."""
+    """Rings evenly spaced in 1/d², the fifth at the nearest edge, on to the corner: ``d`` Å and its ``lines``.
+
+    Where that would take more than twelve, the beam being near an edge, the twelfth is at the corner.
+    """
     corner = plane.corner(width, height)
     edge = plane.edge(width, height)
-    best = corner if edge is None else edge
+    best = corner if edge is None else min(edge, corner * sqrt(_MOST_RINGS / 5))
     found = []
     for step in range(1, _MOST_RINGS + 1):
         d = best * sqrt(5 / step)
