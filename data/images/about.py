@@ -23,6 +23,7 @@ def about(facts: Facts, placement: Placement) -> dict[str, Any]:
         "channels": [f"Channel {number + 1}" for number in range(facts.channels)] if facts.channels > 1 else [],
         "simulated": facts.meta.simulated,
         "notes": list(facts.meta.notes),
+        "panels": facts.meta.panels,
         "saturation": facts.meta.saturation,
         "header": [[group, [list(entry) for entry in entries]] for group, entries in header(facts)],
         "geometry": None if plane is None else _geometry(plane, width, height),

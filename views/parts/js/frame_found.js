@@ -29,6 +29,8 @@ export function finds({eye, ask, signal, look, image, idle, several, spotsAt, pr
     },
     predictions() {
       if (!wanted("predictions")) return
+      // Programs give places in the file's own arrangement, which is not the one that is drawn.
+      if (eye.about?.panels) return void shown().note("predictions", "not where panels are moved")
       if (several()) return void shown().note("predictions", "of one image alone")
       read("predictions", predictionsAt, (found, number) => {
         eye.predictions = {image: number, lattices: found.lattices, by: found.by, text: found.text}
