@@ -27,7 +27,7 @@ class PredictionsHandler(PictureHandler):
         await self.send(lambda: self._made(int(number), int(image)))
 
     async def _made(self, number: int, image: int) -> Body:
-        series = Series.of(await self.ask(lambda reader: self.room.rows.imaging(reader, number)))
+        series = Series.of(await self.ask(lambda reader: self.room.rows.imaging(reader, str(number))))
         if not series.first <= image <= series.last:
             raise NotFound("This image")
         try:
