@@ -70,6 +70,7 @@ class _Followed:
     version: int = -1
     kept_at: float = 0.0
     clustered_at: float = float("-inf")
+    failed: bool = False
 
 
 class Night:
@@ -157,7 +158,10 @@ class Night:
         self._marks = {person: marks.get(person, (0, 0)) for person in persons}
         for bell, person in bells.items():
             if person in news:
-                bell()
+                try:
+                    bell()
+                except Exception:
+                    log.exception("a browser could not be told of an alert")
 
     # -- turns
 
@@ -184,8 +188,15 @@ class Night:
         if now - self._planned >= _PLAN_SECONDS:
             self._planned = now
             self._plan(now)
-        for run in list(self._followed):
-            self._look(run, now)
+        for run, followed in list(self._followed.items()):
+            try:
+                self._look(run, now)
+            except SQLAlchemyError:
+                raise
+            except Exception:  # the other runs are looked at all the same
+                if not followed.failed:
+                    log.exception("run %s cannot be looked at for alerts", run)
+                followed.failed = True
         self._ring()
 
     def _plan(self, now: float) -> None:
@@ -237,6 +248,9 @@ class Night:
                 ids = [row["id"] for row in visits.current(reader, at) if row["beamline"] == which]
             return [row["id"] for row in queries.going(reader, ids, at, 10)]
         except DataError:
+            return []
+        except Exception:
+            log.exception("the wish %r cannot be looked up", wish.place)
             return []
 
     def _begin(self, run: int, people: Concerned, now: float) -> None:

@@ -327,6 +327,25 @@ def test_a_page_is_watched_for_while_it_says_that_it_is_open(world: World) -> No
     assert one.night.following == []
 
 
+def test_a_run_that_cannot_be_looked_at_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.process()
+    first, second = world.begin(visit=2), world.begin()
+
+    def facts(watched: Watched, now: float, target: Target) -> Facts:
+        if watched.about.collection_id == first.collection_id:
+            raise RuntimeError("planted")
+        return facts_of(watched, now, target)
+
+    monkeypatch.setattr("app.night.facts_of", facts)
+    for run in (first, second):
+        world.wish(ALICE, f"run {run.collection_id}")
+    world.rule(ALICE, Rules(stalled=3))
+    world.after(4)
+    world.taking.clear()
+    world.after(6)
+    assert {one.subject for one in world.told(ALICE, "stalled")} == {second.collection_id}
+
+
 def test_each_kind_of_alert_is_kept_with_its_cause(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def facts(watched: Watched, now: float, target: Target) -> Facts:
         """With what the simulated beamline does not do: its cells stay and its detector is never too bright."""
