@@ -1,5 +1,6 @@
 """Alerts against what really happened: soon, once, with the cause and the frames; never for what is only chance."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import pytest
 
 from data.demo.serial import Plan, Story
 from data.techniques.ssx.alerts import Alert, Cusum, Facts, Memory, Rules, judge
-from data.techniques.ssx.rules import as_texts, kept, muted, rules_from, rules_of
+from data.techniques.ssx.rules import as_texts, kept, memory_of, muted, remembered, rules_from, rules_of
 
 NOW = 1_700_000_000.0
 RATE = 1_000
@@ -95,6 +96,52 @@ def test_a_stalled_run_is_told_again_only_after_the_hold_off_and_not_once_it_has
     assert alerts[0].text == "No frame for 10 s."
     assert said(Rules(), (replace(each, ended=True) for each in still)) == []
     assert said(Rules(stalled=None), iter(still)) == []
+
+
+def test_a_source_that_stops_while_another_goes_on_is_told_by_its_name_and_ever_more_seldom() -> None:
+    every = [
+        Facts(
+            at=NOW + s, newest=NOW + s, since=NOW - 60, last=s, heard={"rows": NOW + s, "CrystFEL stream a.stream": NOW}
+        )
+        for s in range(0, 240)
+    ]
+    alerts = said(Rules(), iter(every))
+    assert [(alert.kind, alert.time - NOW) for alert in alerts] == [("stalled", 30), ("stalled", 90), ("stalled", 210)]
+    assert alerts[0].text == "Nothing from CrystFEL stream a.stream for 30 s, while frames go on."
+    assert said(Rules(stalled=None), iter(every)) == []
+    late = (replace(each, since=NOW + 211) for each in every)
+    assert said(Rules(), late) == [], "what nobody has asked for yet is not missing"
+
+
+def test_a_stall_names_the_sources_that_cannot_be_read() -> None:
+    away = Facts(at=NOW + 15, newest=NOW, troubles=("ISPyB, per-image numbers: The database does not answer.",))
+    (alert,) = said(Rules(), iter([away]))
+    assert alert.text == "No frame for 15 s. ISPyB, per-image numbers: The database does not answer."
+
+
+def test_what_is_remembered_of_a_run_comes_back_as_it_was_and_nonsense_is_nothing() -> None:
+    memory = Memory(
+        hits=5,
+        judged=9,
+        rate=Cusum(3, 4.0, 9.0, 0.5, 0.0),
+        met=frozenset({"completeness"}),
+        said={"ice": NOW},
+        still=NOW,
+    )
+    assert memory_of(json.loads(json.dumps(remembered(memory)))) == memory
+    for given in (None, [], {"hits": 1}, {"rate": {}, "met": []} | {"unknown": 1}, {"rate": 5, "met": []}):
+        assert memory_of(given) is None
+
+
+def test_a_run_that_another_process_counted_further_is_gone_on_with_from_what_is_there() -> None:
+    learnt = Memory(hits=300, judged=1_000, rate=Cusum(12, 3_000.0, 10_000.0))
+    again = [Facts(at=NOW + s, judged=200 * s, hits=10 * s) for s in range(1, 12)]
+    found, memory = [], learnt
+    for each in again:
+        alerts, memory = judge(Rules(), each, memory)
+        found += alerts
+    assert [alert.kind for alert in found] == ["rate"]
+    assert found[0].text == "The hit rate has fallen from 30.0 % to 5.0 %."
 
 
 def test_what_is_muted_is_silent_until_then_and_nothing_else_is() -> None:

@@ -83,6 +83,8 @@ class Watched:
         self.troubles: dict[str, str] = {}
         self.told: dict[str, int] = {}
         """Frames that each source told of."""
+        self.heard_at: dict[str, float] = {}
+        """When each source did last that tells of frames as they are taken, s since 1970."""
         self._odd_times: dict[str, int] = {}
         self.loading = True
         self.live_since: float | None = None
@@ -220,6 +222,8 @@ class Watched:
         if not len(batch):
             return healed, False
         self.told[source.name] = self.told.get(source.name, 0) + len(batch)
+        if not isinstance(source, Stills):  # lists come many frames at a time
+            self.heard_at[source.name] = now
         live = self._live and self.about.end is None
         odd, batch = dated(batch, self.about, now, live=live)
         if odd:

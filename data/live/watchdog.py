@@ -41,6 +41,7 @@ def facts_of(watched: Watched, now: float, target: Target) -> Facts:
         needs={need.quantity: need.lattices for need in wanted},
         ended=watched.about.end is not None,
         since=watched.live_since,
+        heard=watched.heard_at,
         troubles=tuple(watched.troubles.values()),
         history=watched.loading,
     )

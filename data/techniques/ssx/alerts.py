@@ -15,6 +15,8 @@ _BLOCK: Final = 200  # frames that a change is judged by, at least
 _THRESHOLD: Final = 6.0
 _SLACK: Final = 0.75
 _LEARN: Final = 10
+_SOURCE: Final = 3.0  # a source that works on images may lag behind another
+_SOURCE_SECONDS: Final = 30.0
 
 Kind = Literal["rate", "stalled", "ice", "saturation", "cell", "target"]
 Way = Literal["up", "down"]
@@ -58,8 +60,9 @@ class Facts:
     when the newest frame was taken (s since 1970); ``ice`` and ``saturation``: shares of the last 10 s; mean cell
     ``volume`` of the last minute and ``whole_volume`` of the run (Å³), of one of the ``forms`` of the crystal where
     there are several; ``…_frame``: the newest image that shows it; ``needs``: lattices that each wanted quantity takes.
-    ``since``: from when on news come as they are made (s since 1970); ``troubles``: which sources cannot be read, in
-    sentences. ``history``: what is counted now was taken before.
+    ``since``: from when on news come as they are made (s since 1970); ``heard``: when each source that tells of frames
+    as they are taken did so last; ``troubles``: which sources cannot be read, in sentences. ``history``: what is
+    counted now was taken before.
     """
 
     at: float
@@ -80,6 +83,7 @@ class Facts:
     needs: Mapping[str, float] = field(default_factory=dict)
     ended: bool = False
     since: float | None = None
+    heard: Mapping[str, float] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
     history: bool = False
 
@@ -139,7 +143,7 @@ class Cusum:
 class Memory:
     """What is known from before: counts at the last block, usual rate and volume, targets met, what was said when.
 
-    ``still``: of which newest frame (its time) it was said that none came after it, ``stills``: how often.
+    ``still``: of which moment it was said that nothing came after it, ``stills``: how often.
     """
 
     hits: int = 0
@@ -189,9 +193,10 @@ def judge(rules: Rules, facts: Facts, memory: Memory) -> tuple[list[Alert], Memo
     # Each target is met once: there is nothing to hold off.
     found = [alert for alert in (*found, *_met(rules, facts, met - memory.met)) if not _mute(rules, alert)]
     told = {alert.kind for alert in found}
-    if "stalled" in told:
-        again = memory.still == facts.newest
-        memory = replace(memory, still=facts.newest, stills=memory.stills + 1 if again else 1)
+    silence = _silence(rules, facts) if "stalled" in told else None
+    if silence is not None:
+        again = memory.still == silence[0]
+        memory = replace(memory, still=silence[0], stills=memory.stills + 1 if again else 1)
     return found, replace(
         memory,
         rate=memory.rate.restarted() if "rate" in told else memory.rate,
@@ -202,7 +207,8 @@ def judge(rules: Rules, facts: Facts, memory: Memory) -> tuple[list[Alert], Memo
 
 
 def _hold_off(rules: Rules, facts: Facts, memory: Memory, kind: Kind) -> float:
-    again = kind == "stalled" and memory.still == facts.newest
+    silence = _silence(rules, facts) if kind == "stalled" else None
+    again = silence is not None and memory.still == silence[0]
     return rules.hold_off * (2.0 ** min(memory.stills - 1, 20) if again else 1.0)
 
 
@@ -228,14 +234,23 @@ def _changed(rules: Rules, facts: Facts, before: Memory, memory: Memory) -> Iter
 
 
 def _stalled(rules: Rules, facts: Facts) -> Iterator[Alert]:
+    silence = _silence(rules, facts)
+    if silence is not None:
+        yield Alert("stalled", facts.at, " ".join((silence[1], *facts.troubles)), _at(facts.last))
+
+
+def _silence(rules: Rules, facts: Facts) -> tuple[float, str] | None:
+    """(since when nothing came, in words what): no frame at all, or none from one source while others go on."""
     if rules.stalled is None or facts.newest is None or facts.ended:
-        return
-    silent = facts.at - facts.newest
+        return None
     # Nobody knows of frames that nobody has asked for yet.
-    heard = facts.at - max(facts.newest, facts.since if facts.since is not None else facts.newest)
-    if heard >= rules.stalled:
-        words = " ".join((f"No frame for {_span(silent)}.", *facts.troubles))
-        yield Alert("stalled", facts.at, words, _at(facts.last))
+    since = facts.since if facts.since is not None else -math.inf
+    if facts.at - max(facts.newest, since) >= rules.stalled:
+        return facts.newest, f"No frame for {_span(facts.at - facts.newest)}."
+    for name, at in facts.heard.items():
+        if facts.at - max(at, since) >= max(_SOURCE * rules.stalled, _SOURCE_SECONDS):
+            return at, f"Nothing from {name} for {_span(facts.at - at)}, while frames go on."
+    return None
 
 
 def _span(seconds: float) -> str:
