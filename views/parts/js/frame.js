@@ -38,6 +38,7 @@ export function render(given) {
   let stacked = null // {first, last, how, text}: a whole collection put together
   let bins = null
   let ticket = 0
+  let waiting = false // for the image that is asked for
   let blinking = 0
 
   const eye = {
@@ -68,7 +69,7 @@ export function render(given) {
   const range = () => ({image: content.image, first: content.first_image ?? 1, last: content.last_image ?? about?.images?.[1] ?? content.image ?? 1, newest: content.newest ?? content.last_image, open: content.last_image == null && !about?.images})
   const steps = stepControls({
     range, go,
-    ready: (image) => Boolean(store.there(address(image))),
+    ready: (image) => Boolean(store.there(address(image))), busy: () => waiting,
     playing: (on) => { if (!on) { draws(); settled(); settleImage(); label() } },
   })
   const settleImage = later(() => tell({type: "image", image: content.image}), 200)
@@ -173,7 +174,7 @@ export function render(given) {
       return stage.say(content.message)
     }
     let frame = store.there(fine)
-    const late = !frame
+    const late = (waiting = !frame)
     if (!frame) {
       const now = rough ? address(number, ROUGH) : fine
       const ahead = rough ? [] : coming().map((each) => address(each))
@@ -201,6 +202,7 @@ export function render(given) {
 
   function place(frame, number, {began, rough, playing, same, now}) {
     eye.full = frame.full
+    waiting = false
     if (!rough && !same) {
       bins = frame.bins
       eye.typical = middle(bins)
@@ -221,8 +223,10 @@ export function render(given) {
     if (!rough && !playing) settled()
     if (!rough && !same && frame.factor > wantedFactor()) refine()
     if (!playing) companion()
+    if (!same && !playing) steps.caught()
   }
   function failed(error) {
+    waiting = false
     for (const each of stages()) each.blank()
     steps.stop()
     time.textContent = ""

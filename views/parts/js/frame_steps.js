@@ -6,9 +6,9 @@ const RATES = [1, 2, 5, 10, 25, 50]
 
 /**
  * `range()`: {image, first, last, newest}; `go(image, {rough})`: rough while a slider moves; `ready(image)`: whether it
- * can be drawn at once; `playing(on)` when play starts or stops.
+ * can be drawn at once; `busy()`: whether an image is waited for; `playing(on)` when play starts or stops.
  */
-export function stepControls({range, go, ready, playing}) {
+export function stepControls({range, go, ready, busy, playing}) {
   let rate = 10
   let play = null // {due, frame}
   let direction = 1
@@ -72,6 +72,11 @@ export function stepControls({range, go, ready, playing}) {
     newest.checked = on
     if (on) { stop(); to(range().newest) }
   }
+  // Where images come quicker than they are read, each is waited for: else none would ever be seen.
+  function catchUp() {
+    const {image, newest: last} = range()
+    if (following && !busy() && last !== image) to(last)
+  }
   function draw() {
     const {image, first, last} = range()
     const none = image == null
@@ -94,7 +99,9 @@ export function stepControls({range, go, ready, playing}) {
     toggle: () => (play ? stop() : start()), follow: () => follow(!following),
     get direction() { return direction }, get playing() { return Boolean(play) }, get rate() { return rate },
     /** The collection has grown. */
-    grown() { if (following) to(range().newest); draw() },
+    grown() { catchUp(); draw() },
+    /** An image is on the screen: there may be newer ones. */
+    caught: () => catchUp(),
     gone: () => { if (play) cancelAnimationFrame(play.frame); play = null },
   }
 }
