@@ -1,6 +1,8 @@
 """What happens at the beamline while somebody looks."""
 
+import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from itertools import count, islice
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 from browser.conftest import served
 from browser.site import LATE, NEWEST, Site
 from fabio.cbfimage import CbfImage
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Error, Locator, Page, Route, expect
 
 from data import schema as s
 
@@ -243,3 +245,38 @@ def test_each_new_image_of_a_running_collection_is_drawn_as_it_is_written(site: 
     site.change(s.Collection, number, end=datetime.now(), images=6)
     expect(page.get_by_text("Image 6 of 6")).to_be_visible(timeout=15_000)
     expect(picture).to_have_attribute("data-image", "6")
+
+
+def test_images_that_come_quicker_than_they_are_read_are_seen_all_the_same(site: Site, opened: Open) -> None:
+    number = next(_numbers)
+    site.collect(number, images=40, end=None, status=None)
+    taken = count(1)
+
+    def take() -> None:
+        image = next(taken)
+        counts = np.full((300, 240), image, np.int32)
+        CbfImage(data=counts, header={}).write(str(site.folder / "files" / f"xtal_{number}_{image:04d}.cbf"))
+        site.add(s.ImageQuality, collection_id=number, image=image, spots=20 + image, resolution=2.0)
+
+    take()
+    page = opened(site, f"?collection={number}&tab=image")
+    picture = page.locator(".f-picture").first
+    expect(picture).to_have_attribute("data-image", "1")
+    asked: list[str] = []
+
+    def slow(route: Route) -> None:
+        """Another image is taken, and told of, before this one is given."""
+        asked.append(route.request.url)
+        if len(asked) < 12:
+            take()
+            page.wait_for_timeout(1500)
+        with suppress(Error):
+            route.continue_()
+
+    page.route(f"**/frame/{number}/*?size=*", slow)
+    page.get_by_label("Follow the newest").check()
+    take()
+    for least in (2, 3, 4):
+        expect(picture).to_have_attribute("data-shown", re.compile(rf"^([{least}-9]|\d\d)$"), timeout=20_000)
+        take()
+    assert len(asked) < 12
