@@ -1,6 +1,7 @@
 """How many lattices a target needs, and how long they take."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from data.techniques.ssx.merging import (
     time_left,
     unique_reflections,
 )
+from data.techniques.ssx.run import Run
+from views.techniques.ssx_numbers import _need
 
 
 def test_n0_of_one_merge_foretells_another() -> None:
@@ -90,3 +93,10 @@ def test_time_left_holds_the_truth_in_95_percent_of_runs() -> None:
         assert left is not None
         held += left.low <= 4000 / rate <= left.high
     assert 930 <= held <= 970
+
+
+def test_a_target_that_is_met_stays_met_when_no_lattice_comes_any_more() -> None:
+    stalled = replace(Run().now(0.0), lattices=50)
+    assert stalled.per_second is None
+    assert _need(Need("multiplicity", 40, 40, 40, ""), stalled)["left"] == [0, 0, 0]
+    assert _need(Need("multiplicity", 60, 60, 60, ""), stalled)["left"] is None

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from browser.conftest import served
 from browser.site import Site
 from playwright.sync_api import Page, expect
 
 from data import schema as s
+from data.demo import render
 from data.demo.serial import Plan, SsxRun
 from data.demo.site import writable
 
@@ -157,3 +159,82 @@ def test_what_happened_while_no_page_was_open_is_told_on_every_page_until_it_is_
     expect(later).not_to_have_title(re.compile("^⚠"))
     expect(other.locator(".b-bell").get_by_label("Alerts: all seen")).to_be_visible()
     assert opened(site, "?proposals=all").locator(".b-bell").is_hidden(), "another person was told nothing"
+
+
+@pytest.fixture(scope="module")
+def indexed(site: Site) -> SsxRun:
+    """A run that has ended, with a stream, two forms of the crystal, and two images on disk: an indexed one and not."""
+    engine = writable(f"sqlite:///{site.database}")
+    plan = Plan(frames=4_000, rate=1e5, hit_rate=0.4, isoform=0.2, reflections=True, failures=False, seed=6)
+    taking = SsxRun(engine, VISIT, plan, directory=site.folder / "files")
+    while not taking.finished:
+        taking.step()
+    engine.dispose()
+    assert taking._images is not None
+    assert taking._stream is not None
+    for image in (_first(taking, 1), _first(taking, 0)):
+        render.ensure(taking._images, taking._stream.parent, image)
+    return taking
+
+
+def _first(taking: SsxRun, lattices: int) -> int:
+    return int(np.flatnonzero(taking.story.lattices == lattices)[0]) + 1
+
+
+def test_two_forms_are_two_clusters_that_can_be_chosen_brushed_and_followed_along_time(
+    site: Site, indexed: SsxRun, opened: Open
+) -> None:
+    page = opened(site, f"?collection={indexed.collection_id}&tab=monitor")
+    expect(page.get_by_text("ended", exact=True)).to_be_visible()
+    rows = page.locator(".r-groups tbody tr")
+    expect(rows).to_have_count(2, timeout=30_000)
+    story = indexed.story
+    counts = [int(rows.nth(n).locator("td").first.inner_text().replace("\u202f", "")) for n in (0, 1)]
+    assert sum(counts) <= len(story.cells)
+    assert counts[1] / sum(counts) == pytest.approx(story.form.mean(), abs=0.02)
+    assert [rows.nth(n).locator("td").nth(4).inner_text() for n in (0, 1)] == ["38.20", "38.96"]
+    expect(rows.first).to_contain_text("Å²")
+    drift = page.get_by_role("img", name=re.compile(r"^c along time: Cluster 1 38\.\d Å, Cluster 2 (38\.9|39\.0) Å"))
+    expect(drift).to_be_visible()
+    page.get_by_role("button", name="Cluster 2").click()
+    chosen = page.get_by_text(re.compile(r"^\d+ of [\d\u202f]+ cells$"))
+    expect(chosen).to_be_visible()
+    assert int(chosen.inner_text().split(" of ")[0]) == counts[1]
+    expect(page.locator(".r-axis").nth(2)).to_contain_text("38.9")
+    bars = page.locator(".r-axis canvas").first
+    box = bars.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 20)
+    page.mouse.up()
+    expect(chosen).not_to_have_text(re.compile(rf"^{counts[1]} of"))
+    assert 0 < int(chosen.inner_text().split(" of ")[0]) < counts[1]
+
+
+def test_an_indexed_image_shows_its_predicted_reflections_with_hkl_and_another_says_why_it_has_none(
+    site: Site, indexed: SsxRun, opened: Open
+) -> None:
+    image = _first(indexed, 1)
+    page = opened(site, f"?collection={indexed.collection_id}&image={image}&tab=image&show=predictions")
+    note = page.locator("label", has_text="Predicted reflections")
+    expect(note).to_contain_text(re.compile(r"\d+ of 1 lattice"), timeout=20_000)
+    expect(page.get_by_text(re.compile("Predicted reflections: CrystFEL, serial_"))).to_be_visible()
+    address = f"frame/{indexed.collection_id}/{image}/predictions"
+    x, y, *hkl = page.evaluate("async (to) => (await (await fetch(to)).json()).lattices[0][0]", address)
+    picture = page.locator(".f-picture").first
+    box = picture.bounding_box()
+    assert box is not None
+    # The picture is fitted and centred: 487 × 619 pixels.
+    scale = min(box["width"] / 487, box["height"] / 619)
+    page.mouse.move(
+        box["x"] + box["width"] / 2 + (x - 243.5) * scale, box["y"] + box["height"] / 2 + (y - 309.5) * scale
+    )
+    words = " ".join(str(index).replace("-", "\u2212") for index in hkl)
+    expect(page.get_by_text(re.compile(f"hkl {re.escape(words)}"))).to_be_visible()
+    page.keyboard.press("k")
+    expect(note).not_to_contain_text("lattice")
+    assert "show=none" in page.url or page.wait_for_url(re.compile("show=none")) is None
+    other = _first(indexed, 0)
+    page = opened(site, f"?collection={indexed.collection_id}&image={other}&tab=image&show=predictions")
+    expect(page.get_by_text(re.compile(rf"Image {other} was not indexed, says serial_"))).to_be_visible(timeout=20_000)

@@ -61,7 +61,8 @@ def observed(run: Run, target: Target) -> float | None:
 
 
 def _need(need: Need, now: Now) -> dict[str, Any]:
-    left = None if now.per_second is None else time_left(need, now.lattices, *now.per_second, now.counted)
+    # What is met is met, also when no lattice comes any more.
+    left = time_left(need, now.lattices, *(now.per_second or (0.0, 0.0, 0.0)), now.counted)
     return {
         "what": need.quantity,
         "lattices": round(need.lattices),

@@ -142,6 +142,7 @@ class RunView:
         self._slow_at = time.monotonic()
         self._board.begin()
         self._arrange(board=True)
+        self._look_at_clusters(watched)
 
     def _arrange(self, *, board: bool) -> None:
         shown: list[Viewable] = [self._board] if board else [self._head]
@@ -178,7 +179,8 @@ class RunView:
         else:
             changed["more"] = line
         self._line_version = version
-        if time.monotonic() - self._slow_at > _SLOW_SECONDS or self._kept.get("head", {}).get("loading"):
+        ended = watched.about.end is not None and not watched.loading  # there may be no other tick
+        if ended or time.monotonic() - self._slow_at > _SLOW_SECONDS or self._kept.get("head", {}).get("loading"):
             self._slow_at = time.monotonic()
             changed["slow"] = self._slow(watched)
             self._look_at_clusters(watched)

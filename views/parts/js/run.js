@@ -202,6 +202,7 @@ export function render(given) {
     const old = newest == null ? null : Math.max(0, Date.now() / 1000 - offset - newest)
     tiles.age.value.replaceChildren(old == null ? "–" : now.head.ended ? clock(newest) : number(old, old < 10 ? 1 : 0), old == null || now.head.ended ? "" : h("span.unit", {}, " s ago"))
     tiles.age.detail.textContent = now.head?.ended ? "the run has ended" : old == null ? "no frame yet" : clock(newest)
+    tiles.age.value.classList.toggle("r-clock", Boolean(now.head?.ended))
     const late = !now.head?.ended && old != null && old > 10
     tiles.age.box.classList.toggle("r-late", late)
     if (!now.head) return
@@ -225,7 +226,7 @@ export function render(given) {
     chip.show(it.chip ? now.chip : null, it.chip, now.frames)
     queues.replaceChildren(...Object.entries(QUEUES).map(([key, label]) => {
       const list = it.queues[key] ?? []
-      return h("div", {}, h("div.label", {}, label), h("div.r-strip", {}, list.length ? list.slice(0, 6).map(frame) : h("span.none", {}, "none yet")))
+      return h("div", {}, h("div.label", {}, label), h("div.r-strip", {}, list.length ? list.slice(0, 6).map((image) => frame(image, key)) : h("span.none", {}, "none yet")))
     }))
     together.replaceChildren(...(it.together ?? []).map(([words, to]) => link("a", to, {title: "Put together in the viewer of frames, with progress and Stop"}, words)))
     sources.replaceChildren(...it.sources.map(([name, count, trouble, remark]) => h("li", {}, name, h("span.quiet", {}, ` · ${number(count, 0)} frames`), trouble ? h("span.badge.tone-warn", {}, trouble) : "", remark ? h("div.r-remark", {}, remark) : "")))
@@ -236,14 +237,15 @@ export function render(given) {
     }
   }
   const drawn = new Map() // a picture that is there, or known to be missing, is not asked for again
-  function frame(image) {
-    if (!drawn.has(image)) {
-      drawn.set(image, picture({src: `${now.small}${image}`, alt: `Image ${image}`, missing: "no file"}))
+  function frame(image, queue) {
+    const place = `${queue} ${image}` // an image may be of interest in two ways, and an element has one place
+    if (!drawn.has(place)) {
+      drawn.set(place, picture({src: `${now.small}${image}`, alt: `Image ${image}`, missing: "no file"}))
       if (drawn.size > 200) drawn.delete(drawn.keys().next().value)
     }
-    const box = h("span.r-picture", {}, drawn.get(image))
+    const box = h("span.r-picture", {}, drawn.get(place))
     // What stands for a picture that does not load takes its place in the box: keep that.
-    new MutationObserver(() => { if (box.firstElementChild) drawn.set(image, box.firstElementChild) }).observe(box, {childList: true})
+    new MutationObserver(() => { if (box.firstElementChild) drawn.set(place, box.firstElementChild) }).observe(box, {childList: true})
     return link("a.r-frame", `${now.frames}&image=${image}`, {"aria-label": `Image ${image}`}, box, h("span", {}, number(image, 0)))
   }
   function cells(it, chosen) {
@@ -284,9 +286,12 @@ export function render(given) {
   const watcher = new ResizeObserver(() => { draw(); drawDrift() })
   watcher.observe(plot.element)
   watcher.observe(drifting.element)
+  const themed = new MutationObserver(() => { draw(); drawDrift() })
+  themed.observe(document.documentElement, {attributeFilter: ["data-theme"]})
   gone(() => {
     clearInterval(ageing)
     watcher.disconnect()
+    themed.disconnect()
     chip.stop()
   })
   if (content.line) begin(content)
