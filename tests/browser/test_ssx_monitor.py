@@ -181,37 +181,6 @@ def _first(taking: SsxRun, lattices: int) -> int:
     return int(np.flatnonzero(taking.story.lattices == lattices)[0]) + 1
 
 
-def test_two_forms_are_two_clusters_that_can_be_chosen_brushed_and_followed_along_time(
-    site: Site, indexed: SsxRun, opened: Open
-) -> None:
-    page = opened(site, f"?collection={indexed.collection_id}&tab=monitor")
-    expect(page.get_by_text("ended", exact=True)).to_be_visible()
-    rows = page.locator(".r-groups tbody tr")
-    expect(rows).to_have_count(2, timeout=30_000)
-    story = indexed.story
-    counts = [int(rows.nth(n).locator("td").first.inner_text().replace("\u202f", "")) for n in (0, 1)]
-    assert sum(counts) <= len(story.cells)
-    assert counts[1] / sum(counts) == pytest.approx(story.form.mean(), abs=0.02)
-    assert [rows.nth(n).locator("td").nth(4).inner_text() for n in (0, 1)] == ["38.20", "38.96"]
-    expect(rows.first).to_contain_text("Å²")
-    drift = page.get_by_role("img", name=re.compile(r"^c along time: Cluster 1 38\.\d Å, Cluster 2 (38\.9|39\.0) Å"))
-    expect(drift).to_be_visible()
-    page.get_by_role("button", name="Cluster 2").click()
-    chosen = page.get_by_text(re.compile(r"^\d+ of [\d\u202f]+ cells$"))
-    expect(chosen).to_be_visible()
-    assert int(chosen.inner_text().split(" of ")[0]) == counts[1]
-    expect(page.locator(".r-axis").nth(2)).to_contain_text("38.9")
-    bars = page.locator(".r-axis canvas").first
-    box = bars.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 20)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 20)
-    page.mouse.up()
-    expect(chosen).not_to_have_text(re.compile(rf"^{counts[1]} of"))
-    assert 0 < int(chosen.inner_text().split(" of ")[0]) < counts[1]
-
-
 def test_an_indexed_image_shows_its_predicted_reflections_with_hkl_and_another_says_why_it_has_none(
     site: Site, indexed: SsxRun, opened: Open
 ) -> None:
