@@ -249,3 +249,15 @@ def test_no_alert_tells_of_a_drift_where_only_the_share_of_two_forms_changes() -
             alerts, memory = judge(Rules(), facts, memory)
             said += [alert.kind for alert in alerts]
         assert said[:1] == wanted
+
+
+def test_lattices_told_by_frame_take_the_place_of_cells_that_were_stated_of_the_run() -> None:
+    run = Run()
+    run.state_cells(around(LYSOZYME, 200, 1))
+    clustering = Clustering(run)
+    assert [name for name, _ in clustering.now().clusters[0].types] == [""]
+    run.append(Batch.of(np.arange(200), 1e9 + np.arange(200), lattices=np.ones(200), cells=around(LYSOZYME, 200, 2),
+                        cell_frame=np.arange(200), lattice=["tP"] * 200))  # fmt: skip
+    assert clustering.due
+    assert [name for name, _ in clustering.now().clusters[0].types] == ["tP"]
+    assert not clustering.due

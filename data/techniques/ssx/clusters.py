@@ -238,6 +238,7 @@ class Clustering:
         self._run = run
         self._lock = threading.Lock()
         self._of = 0
+        self._stated = False
         self._found = Clusters()
 
     @property
@@ -249,7 +250,8 @@ class Clustering:
     def due(self) -> bool:
         """Whether asking would work them out again."""
         offered = self._run.cells_offered
-        return offered < self._of or offered >= max(_LEAST, self._of * _GROWN)
+        told = self._of > 0 and self._run.cells_stated != self._stated  # lattices by frame now, stated before
+        return told or offered < self._of or offered >= max(_LEAST, self._of * _GROWN)
 
     @property
     def behind(self) -> bool:
@@ -260,7 +262,7 @@ class Clustering:
         """The clusters, ``last``: of all cells, as no more will come; may take a second. Raises NotInstalled."""
         with self._lock:
             if self.behind if last else self.due:
-                offered = self._run.cells_offered
+                offered, self._stated = self._run.cells_offered, self._run.cells_stated
                 kept = self._run.kept_cells()
                 self._found = clusters(kept.cells, kept.kinds, kept.time)
                 self._of = max(offered, 1)

@@ -279,6 +279,11 @@ class Run:
         """Lattices with a cell that came, kept or not."""
         return self._cells.offered or self._stated_offered
 
+    @property
+    def cells_stated(self) -> bool:
+        """Whether the cells are those that somebody stated of the whole run."""
+        return not self._cells.offered
+
     def state_cells(self, cells: NDArray[np.float32]) -> None:
         """Cells (m, 6) that somebody states of the whole run, in place of those stated before."""
         with self._lock:
