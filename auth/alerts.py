@@ -130,17 +130,19 @@ class Alerts:
             return None
         mine = {"holder": holder, "until": now + seconds}
         free = (columns.subject == subject, (columns.holder == holder) | (columns.until <= now))
+        with self._engine.begin() as connection:
+            if held is not None:
+                if not connection.execute(update(ALERT_TURN).where(*free).values(**mine)).rowcount:
+                    return None  # another process was first
+                return connection.scalar(select(columns.state).where(columns.subject == subject)) or ""
+        # No change of a row that is not there comes before: MariaDB would lock its place, and two would wait for each
+        # other.
         try:
             with self._engine.begin() as connection:
-                if connection.execute(update(ALERT_TURN).where(*free).values(**mine)).rowcount:
-                    state = connection.scalar(select(columns.state).where(columns.subject == subject))
-                    return state or ""
-                if held is not None:  # another process was first
-                    return None
                 connection.execute(insert(ALERT_TURN).values(subject=subject, state="", **mine))
-                return ""
         except IntegrityError:
             return None
+        return ""
 
     def keep(self, subject: int, holder: str, seconds: float, state: str, happened: Sequence[Happened] = ()) -> bool:
         """Keep what is known of a subject together with what happened: both, or neither.

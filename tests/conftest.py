@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections import Counter
@@ -27,6 +28,10 @@ _PROCESSES = {
     "test_auth_serve.py",
     "test_servers.py",
     "test_images_lanes.py",
+    "test_demo_run.py",
+    "test_night.py",
+    "test_ssx_om.py",
+    "test_ssx_redis.py",
 }
 _WAITS = "sign_in"
 _made = pytest.StashKey[str]()
@@ -34,6 +39,9 @@ _made = pytest.StashKey[str]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make a folder that all workers of this run share; they inherit its name."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Whoever started this in the background had it ignored; what the tests start and interrupt would ignore it too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         config.stash[_made] = os.environ[_SHARED] = tempfile.mkdtemp(prefix="lens-tests-")
 

@@ -141,6 +141,10 @@ def test_dials_calculated_places_are_those_where_the_integrated_reflections_were
 # -- over the image, through the gate
 
 
+# Its darkroom is set up by the one worker that runs them all.
+pytestmark = pytest.mark.xdist_group("predictions")
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The darkroom with a simulated run, 1190, in mx1-1."""
