@@ -204,7 +204,8 @@ def test_lattices_of_a_real_run_are_nearer_to_their_median_than_to_another_prote
     batch = StreamFile(real("ssx", "test.stream")).read()
     assert len(batch.cells) > 20
     points = [reduced(tuple(map(float, cell)), kind[1]) for cell, kind in zip(batch.cells, batch.lattice, strict=True)]
-    middle = points[int(np.argmin([sum(ncdist(one, other) for other in points) for one in points]))]
+    some = points[:10]
+    middle = some[int(np.argmin([sum(ncdist(one, other) for other in some) for one in some]))]
     thaumatin = reduced((58.1, 58.1, 150.4, 90, 90, 90))
     within = [ncdist(point, middle) for point in points]
     assert np.median(within) < 0.05 * ncdist(middle, thaumatin)
