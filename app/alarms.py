@@ -37,16 +37,42 @@ class BrowserAlarms:
         """Call ``heard``, from any thread, when there may be news of this person's alerts."""
         self._heard = heard
 
+    def begin(self) -> None:
+        """Hear of news from now on, and at once where something was told before. Until then no page is touched."""
+        heard = self._heard
+
+        def look() -> None:
+            if heard is None:
+                return
+            try:
+                person = self._shared.access.person(self._identity)
+                if person is None:
+                    return
+                self._ring(person, heard)
+                if not self._shared.store.alerts.told(person, 1):
+                    return
+            except Exception as error:  # who reads then says what is wrong, and tries again
+                log.info("what was told is not known: %s", type(error).__name__)
+            if not self._closed:
+                heard()
+
+        try:
+            self._shared.questions.submit(look)
+        except RuntimeError:  # the server is ending
+            log.info("what was told is not asked for any more")
+
+    def _ring(self, person: str, heard: Callable[[], None]) -> None:
+        self._shared.night.ring(person, heard)
+        if self._closed:  # it left meanwhile
+            self._shared.night.unring(heard)
+
     def told(self, reader: Reader) -> list[dict[str, Any]]:
         """What this person was told, newest first, as far as they may see it now."""
         person = self._shared.access.person(self._identity)
         if person is None:
             return []
-        night, heard = self._shared.night, self._heard
-        if heard is not None:
-            night.ring(person, heard)
-            if self._closed:  # it left meanwhile
-                night.unring(heard)
+        if self._heard is not None:
+            self._ring(person, self._heard)
         kept = stored(lambda: self._shared.store.alerts.told(person, _MOST))
         open_: dict[int, bool] = {}
         for one in kept:

@@ -19,6 +19,9 @@ class Alarms(Protocol):
     def listen(self, heard: Callable[[], None]) -> None:
         """Call ``heard``, from any thread, when there may be news of this person's alerts."""
 
+    def begin(self) -> None:
+        """Hear of news from now on, and at once where something was told before."""
+
     def told(self, reader: Reader) -> list[Row]:
         """What this person was told, newest first, as far as they may see it now.
 
@@ -56,6 +59,9 @@ class NoAlarms:
         """Nothing to do."""
 
     listen = saw = depart = close = _nothing
+
+    def begin(self) -> None:
+        """Nothing will be told."""
 
     def told(self, reader: Reader) -> list[Row]:
         """Nobody was told anything."""

@@ -28,6 +28,10 @@ class Bell:
         self._read_at = 0.0
         desk.alarms.listen(lambda: desk.later(self.read))
 
+    def begin(self) -> None:
+        """Read what is kept, where there is anything: a page of somebody who was told nothing costs nothing more."""
+        self._desk.alarms.begin()
+
     def read(self) -> None:
         """Read what is kept."""
         self._read_at = time.monotonic()

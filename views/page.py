@@ -55,7 +55,7 @@ class Page:
     def open(self, search: str) -> None:
         """Open the place that a link names, and write its clean form into the address bar."""
         self.go(from_query(search), True)
-        self._bell.read()
+        self._bell.begin()
 
     def followed(self, search: str, pop: bool) -> None:
         """A link within the page was followed, or Back or Forward pressed: a stranger's text."""
