@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from app.office import stored
@@ -48,8 +49,7 @@ class BrowserAlarms:
                 person = self._shared.access.person(self._identity)
                 if person is None:
                     return
-                self._ring(person, heard)
-                if not self._shared.store.alerts.told(person, 1):
+                if not self._hang(person, heard):
                     return
             except Exception as error:  # who reads then says what is wrong, and tries again
                 log.info("what was told is not known: %s", type(error).__name__)
@@ -61,10 +61,11 @@ class BrowserAlarms:
         except RuntimeError:  # the server is ending
             log.info("what was told is not asked for any more")
 
-    def _ring(self, person: str, heard: Callable[[], None]) -> None:
-        self._shared.night.ring(person, heard)
+    def _hang(self, person: str, heard: Callable[[], None]) -> bool:
+        before = self._shared.night.bells.hang(person, heard)
         if self._closed:  # it left meanwhile
-            self._shared.night.unring(heard)
+            self._shared.night.bells.take(heard)
+        return before
 
     def told(self, reader: Reader) -> list[dict[str, Any]]:
         """What this person was told, newest first, as far as they may see it now."""
@@ -72,7 +73,7 @@ class BrowserAlarms:
         if person is None:
             return []
         if self._heard is not None:
-            self._ring(person, self._heard)
+            stored(partial(self._hang, person, self._heard))
         kept = stored(lambda: self._shared.store.alerts.told(person, _MOST))
         open_: dict[int, bool] = {}
         for one in kept:
@@ -152,7 +153,7 @@ class BrowserAlarms:
         """The browser is gone."""
         self._closed = True
         if self._heard is not None:
-            self._shared.night.unring(self._heard)
+            self._shared.night.bells.take(self._heard)
 
 
 def _places(what: About) -> dict[str, str]:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.access import Access
+from app.bells import Bells
 from auth.alerts import Happened, Wish
 from auth.identity import Identity
 from auth.store import Store
@@ -93,8 +94,7 @@ class Night:
         self._planned = float("-inf")
         self._sought: dict[tuple[str, str], tuple[float, list[int]]] = {}
         self._lock = threading.Lock()
-        self._bells: dict[Callable[[], None], str] = {}
-        self._marks: dict[str, tuple[int, int]] = {}
+        self.bells = Bells(store)
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -132,37 +132,6 @@ class Night:
         """Something was seen: who is there may be told at once."""
         self._wake.set()
 
-    # -- those who are there
-
-    def ring(self, person: str, bell: Callable[[], None]) -> None:
-        """Call ``bell`` when there is news of that person's alerts."""
-        with self._lock:
-            self._bells[bell] = person
-
-    def unring(self, bell: Callable[[], None]) -> None:
-        """Call it no longer."""
-        with self._lock:
-            self._bells.pop(bell, None)
-
-    def _ring(self) -> None:
-        with self._lock:
-            bells = dict(self._bells)
-        if not bells:
-            return
-        persons = set(bells.values())
-        marks = self._store.alerts.marks(persons)
-        # Who just came has read for themselves.
-        news = {
-            person for person in persons if person in self._marks and marks.get(person, (0, 0)) != self._marks[person]
-        }
-        self._marks = {person: marks.get(person, (0, 0)) for person in persons}
-        for bell, person in bells.items():
-            if person in news:
-                try:
-                    bell()
-                except Exception:
-                    log.exception("a browser could not be told of an alert")
-
     # -- turns
 
     def _work(self) -> None:
@@ -197,7 +166,7 @@ class Night:
                 if not followed.failed:
                     log.exception("run %s cannot be looked at for alerts", run)
                 followed.failed = True
-        self._ring()
+        self.bells.ring()
 
     def _plan(self, now: float) -> None:
         concerned = self._concerned(self._store.alerts.wishes(), now)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, case, delete, func, insert, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
-from auth.database import reading
+from auth.database import reading, replace
 from auth.identity import Identity, identity_from, identity_text
 from auth.tables import ALERT, ALERT_TURN, ALERT_WISH
 
@@ -70,24 +70,15 @@ class Alerts:
 
     def ask(self, person: str, place: str, identity: Identity, detail: str, seconds: float) -> None:
         """Tell ``person`` of what happens in that place, for so long from now on."""
-        columns, now = ALERT_WISH.c, self._clock()
+        now = self._clock()
         values = {
             "identity": identity_text(identity),
             "detail": detail[:_TEXT],
             "until": now + seconds,
             "changed": now,
         }
-        this = update(ALERT_WISH).where(columns.person == person, columns.place == place).values(**values)
-        with self._engine.begin() as connection:
-            if connection.execute(this).rowcount:
-                return
-        try:
-            with self._engine.begin() as connection:
-                self._make_room(connection, person)
-                connection.execute(insert(ALERT_WISH).values(person=person, place=place, **values))
-        except IntegrityError:  # another browser of the same person was first
-            with self._engine.begin() as connection:
-                connection.execute(this)
+        key = {"person": person, "place": place}
+        replace(self._engine, ALERT_WISH, key, values, lambda connection: self._make_room(connection, person))
 
     def cease(self, person: str, place: str) -> None:
         """Tell them of it no longer."""

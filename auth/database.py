@@ -3,13 +3,14 @@
 import hashlib
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Table, create_engine, event, insert, update
 from sqlalchemy.engine import URL, Engine
+from sqlalchemy.exc import IntegrityError
 
 
 def digest(secret: str) -> str:
@@ -52,6 +53,26 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """A connection for one question."""
     with engine.connect() as connection:
         yield connection.execution_options(reading=True)
+
+
+def replace(
+    engine: Engine, table: Table, key: dict[str, Any], values: dict[str, Any], make_room: Callable[[Connection], None]
+) -> None:
+    """Update the row of that key, or ``make_room`` and insert it; of two that insert at once the later one counts.
+
+    Each step in a transaction of its own: an update of a row that is not there would lock its place on MariaDB.
+    """
+    this = update(table).where(*(table.c[name] == value for name, value in key.items())).values(**values)
+    with engine.begin() as connection:
+        if connection.execute(this).rowcount:
+            return
+    try:
+        with engine.begin() as connection:
+            make_room(connection)
+            connection.execute(insert(table).values(**key, **values))
+    except IntegrityError:  # another browser of the same person was first
+        with engine.begin() as connection:
+            connection.execute(this)
 
 
 def put(connection: Connection, table: Table, key: dict[str, Any], values: dict[str, Any]) -> None:

@@ -6,11 +6,10 @@ A person is named as in `auth.links`. Whether a place exists, or may be seen, is
 from collections.abc import Callable, Collection
 from typing import Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import IntegrityError
 
-from auth.database import reading
+from auth.database import reading, replace
 from auth.tables import PREFERENCE
 
 #: Places of one person, at most: the one changed longest ago makes room.
@@ -44,19 +43,9 @@ class Preferences:
         """Set it, in place of what was set before. Raises ValueError for a text that is too long."""
         if len(value) > LONGEST:
             raise ValueError(f"a preference has at most {LONGEST} characters")
-        columns = PREFERENCE.c
-        changed = {"value": value, "changed": self._clock()}
-        this = update(PREFERENCE).where(columns.person == person, columns.place == place).values(**changed)
-        with self._engine.begin() as connection:
-            if connection.execute(this).rowcount:
-                return
-        try:
-            with self._engine.begin() as connection:
-                self._make_room(connection, person)
-                connection.execute(insert(PREFERENCE).values(person=person, place=place, **changed))
-        except IntegrityError:  # another browser of the same person was first
-            with self._engine.begin() as connection:
-                connection.execute(this)
+        values = {"value": value, "changed": self._clock()}
+        key = {"person": person, "place": place}
+        replace(self._engine, PREFERENCE, key, values, lambda connection: self._make_room(connection, person))
 
     def _make_room(self, connection: Connection, person: str) -> None:
         columns = PREFERENCE.c

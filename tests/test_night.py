@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from app.access import Access
 from app.alarms import BrowserAlarms
 from app.night import Night
+from auth.alerts import Happened
 from auth.identity import Identity
 from auth.store import Store
 from data import schema as s
@@ -374,9 +375,9 @@ def test_each_kind_of_alert_is_kept_with_its_cause(world: World, monkeypatch: py
 def test_only_the_one_concerned_hears_the_bell_and_again_when_another_page_says_seen(world: World) -> None:
     one, two = world.process(), world.process()
     heard: list[str] = []
-    one.night.ring(ALICE, lambda: heard.append("alice"))
-    two.night.ring(ALICE, lambda: heard.append("alice elsewhere"))
-    two.night.ring(BOB, lambda: heard.append("bob"))
+    one.night.bells.hang(ALICE, lambda: heard.append("alice"))
+    two.night.bells.hang(ALICE, lambda: heard.append("alice elsewhere"))
+    two.night.bells.hang(BOB, lambda: heard.append("bob"))
     run = world.begin()
     world.wish(ALICE, f"run {run.collection_id}")
     world.after(36)
@@ -385,6 +386,19 @@ def test_only_the_one_concerned_hears_the_bell_and_again_when_another_page_says_
     heard.clear()
     world.after(1)
     assert sorted(heard) == ["alice", "alice elsewhere"]
+
+
+def test_what_is_told_before_the_first_look_at_who_is_there_is_news_too(world: World) -> None:
+    one = world.process()
+    heard: list[str] = []
+    told = Happened(ALICE, 12, 1, "stalled", world.clock.time(), "No frame came", None, None)
+    assert not one.night.bells.hang(ALICE, lambda: heard.append("alice"))
+    one.store.alerts.take(12, "another process", 30)
+    one.store.alerts.keep(12, "another process", 30, "", [told])
+    one.night.bells.ring()
+    one.night.bells.ring()
+    assert heard == ["alice"]
+    assert one.night.bells.hang(ALICE, lambda: heard.append("a second page"))
 
 
 def test_a_browser_wishes_only_for_places_of_the_run_that_it_sees(world: World) -> None:

@@ -129,7 +129,7 @@ def test_without_the_file_the_outer_shell_of_ispyb_tells_and_what_lies_between_s
     assert [need.quantity for need in needs(Target(LIMIT, cc_half=0.5), watched.merges(LIMIT))] == ["cc_half"]
     between = watched.merges(2.5)
     assert needs(Target(2.5, cc_half=0.5), between) == []
-    assert untold(Target(2.5, cc_half=0.5), between) == "CC½: no merge of this run tells it at 2.5 Å."
+    assert untold(Target(2.5, cc_half=0.5), between, []) == "CC½: no merge of this run tells it at 2.5 Å."
 
 
 def test_the_band_of_the_lattices_that_cc_half_needs_holds_the_truth_in_95_percent_of_merges() -> None:
@@ -217,11 +217,19 @@ def test_crystals_that_differ_are_doubted() -> None:
     assert need.doubt.startswith("Later lattices add less than the first did (N0 from 500 to 1,333)")
 
 
-def test_cc_half_that_nothing_foretells_says_why() -> None:
-    assert untold(Target(1.8, cc_half=0.3), []) == "CC½: needs a first merge of this run; ISPyB has none yet."
-    assert untold(Target(1.8, cc_half=0.3), [Merge(100, 0.001)]).startswith("CC½: the merges so far are too near")
-    assert untold(Target(1.8, completeness=0.9), []) == ""
-    assert untold(Target(1.8, cc_half=0.3), [Merge(100, 0.2)]) == ""
+@pytest.mark.parametrize(
+    ("merges", "words"),
+    [
+        ([], "CC½: needs a first merge of this run; ISPyB has none yet."),
+        ([Merge(100)], "CC½: no merge of this run tells it at 1.8 Å."),
+        ([Merge(100, 0.001)], "CC½: the merges so far are too near to 0 or to 1 at 1.8 Å to foretell from."),
+        ([Merge(100, 0.2)], ""),
+    ],
+)
+def test_cc_half_that_nothing_foretells_says_why(merges: list[Merge], words: str) -> None:
+    target = Target(1.8, cc_half=0.3)
+    assert untold(target, merges, needs(target, merges)) == words
+    assert untold(Target(1.8, completeness=0.9), merges, []) == ""
 
 
 def test_the_head_says_what_is_needed_from_which_merge(engine: Engine, source: Source, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ class Watched:
         self._attached, self._merges = attached, merges
         self._listeners: list[Callable[[], None]] = []
         self._lock = threading.Lock()
-        self._looked = self._told_at = 0.0
+        self._looked = self._told_at = self._merges_at = 0.0
         self._live = False
         self._seconds = 0.5
 
@@ -176,7 +176,7 @@ class Watched:
         if now - self._looked < (_ATTACHED_SECONDS if ended else _ABOUT_SECONDS):
             return False
         self._looked = now
-        attached = self._look_at_attached() | self._look_at_merges()
+        attached = self._look_at_attached() | self._look_at_merges(now)
         if ended:
             return attached
         try:
@@ -200,9 +200,12 @@ class Watched:
             self.troubles[_ATTACHED] = attached.trouble
         return True
 
-    def _look_at_merges(self) -> bool:
+    def _look_at_merges(self, now: float) -> bool:
         merges = self._merges
-        if merges is None or not merges.look():
+        if merges is None or now - self._merges_at < _ATTACHED_SECONDS:
+            return False
+        self._merges_at = now
+        if not merges.look():
             return False
         self.troubles.pop(_MERGES, None)
         if merges.trouble is not None:

@@ -37,6 +37,7 @@ def head(watched: Watched, at: float, target: Target) -> dict[str, Any]:
     now = watched.run.now(at)
     what = watched.about
     merges = watched.merges(target.resolution)
+    wanted = needs(target, merges, observed(watched.run, target))
     return {
         "at": round(at, 2),
         "newest": None if now.newest is None else round(now.newest, 2),
@@ -49,8 +50,8 @@ def head(watched: Watched, at: float, target: Target) -> dict[str, Any]:
         "loading": watched.loading,
         "lattices": now.lattices,
         "per_second": None if now.per_second is None else [round(value, 3) for value in now.per_second],
-        "needs": [_need(need, now) for need in needs(target, merges, observed(watched.run, target))],
-        "untold": untold(target, merges),
+        "needs": [_need(need, now) for need in wanted],
+        "untold": untold(target, merges, wanted),
         "troubles": list(watched.troubles.values()),
     }
 

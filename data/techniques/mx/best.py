@@ -97,6 +97,20 @@ def best_results(visit_id: int, ids: Sequence[int] | None = None, rule: Rule = P
 _CELL = ("a", "b", "c", "alpha", "beta", "gamma")
 
 
+def scalings(*columns: Any) -> Select[*tuple[Any, ...]]:
+    """``columns`` of every scaling, over Visit, Group, Collection, Integration, Program and Scaling."""
+    return (
+        select(*columns)
+        .select_from(Visit)
+        .join(Group, Group.visit_id == Visit.visit_id)
+        .join(Collection, Collection.group_id == Group.group_id)
+        .join(Integration, Integration.collection_id == Collection.collection_id)
+        .join(Program, Program.program_id == Integration.program_id)
+        .join(ScalingHasIntegration, ScalingHasIntegration.integration_id == Integration.integration_id)
+        .join(Scaling, Scaling.scaling_id == ScalingHasIntegration.scaling_id)
+    )
+
+
 def ranked(columns: Sequence[Any], rule: Rule, shells: bool = False) -> Select[*tuple[Any, ...]]:
     """Every result that can be the best, with its ``place`` among those of its collection, 1 for the best.
 
@@ -106,19 +120,12 @@ def ranked(columns: Sequence[Any], rule: Rule, shells: bool = False) -> Select[*
     """
     place = func.row_number().over(partition_by=Integration.collection_id, order_by=_order(rule))
     query = (
-        select(
+        scalings(
             Integration.collection_id.label("collection_id"),
             *columns,
             Scaling.scaling_id.label("scaling_id"),
             place.label("place"),
         )
-        .select_from(Visit)
-        .join(Group, Group.visit_id == Visit.visit_id)
-        .join(Collection, Collection.group_id == Group.group_id)
-        .join(Integration, Integration.collection_id == Collection.collection_id)
-        .join(Program, Program.program_id == Integration.program_id)
-        .join(ScalingHasIntegration, ScalingHasIntegration.integration_id == Integration.integration_id)
-        .join(Scaling, Scaling.scaling_id == ScalingHasIntegration.scaling_id)
         .join(Statistics, Statistics.scaling_id == Scaling.scaling_id)
         .outerjoin(AutoProc, AutoProc.auto_proc_id == Scaling.auto_proc_id)
         .where(*_fit())

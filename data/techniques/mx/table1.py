@@ -7,24 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
-
 from data.core.names import visit_name
 from data.reader import Reader
 from data.schema import (
     AutoProc,
     Collection,
     Group,
-    Integration,
     Program,
     Proposal,
     Sample,
     Scaling,
-    ScalingHasIntegration,
     Statistics,
     Visit,
 )
 from data.sheet import harmless
+from data.techniques.mx.best import scalings
 from data.techniques.mx.curves import Statistics as FromFiles
 from data.techniques.mx.shells import STORED, same_units
 
@@ -92,20 +89,6 @@ def chosen(reader: Reader, scalings: Sequence[int]) -> list[Row]:
     return [rows[key] for key in ids if key in rows]
 
 
-def _scalings(*columns: Any) -> Any:
-    return (
-        select(*columns)
-        .select_from(Visit)
-        .join(Proposal, Proposal.proposal_id == Visit.proposal_id)
-        .join(Group, Group.visit_id == Visit.visit_id)
-        .join(Collection, Collection.group_id == Group.group_id)
-        .join(Integration, Integration.collection_id == Collection.collection_id)
-        .join(Program, Program.program_id == Integration.program_id)
-        .join(ScalingHasIntegration, ScalingHasIntegration.integration_id == Integration.integration_id)
-        .join(Scaling, Scaling.scaling_id == ScalingHasIntegration.scaling_id)
-    )
-
-
 def _results(ids: Sequence[int]) -> Any:
     columns = (
         Scaling.scaling_id,
@@ -124,7 +107,8 @@ def _results(ids: Sequence[int]) -> Any:
         *(getattr(AutoProc, f"cell_{name}") for name in _CELL),
     )
     return (
-        _scalings(*columns)
+        scalings(*columns)
+        .join(Proposal, Proposal.proposal_id == Visit.proposal_id)
         .outerjoin(Sample, Sample.sample_id == Group.sample_id)
         .outerjoin(AutoProc, AutoProc.auto_proc_id == Scaling.auto_proc_id)
         .where(Scaling.scaling_id.in_(ids))
@@ -135,7 +119,7 @@ def _results(ids: Sequence[int]) -> Any:
 def _shells(ids: Sequence[int]) -> Any:
     columns = (Statistics.scaling_id, Statistics.shell, *(getattr(Statistics, key) for key in _STATISTICS))
     return (
-        _scalings(*columns)
+        scalings(*columns)
         .join(Statistics, Statistics.scaling_id == Scaling.scaling_id)
         .where(Scaling.scaling_id.in_(ids))
         .order_by(Statistics.id)

@@ -11,13 +11,15 @@ from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import func, select
+from sqlalchemy import func
 
 from data.core.collection import attachments
+from data.core.status import OK
 from data.errors import DataError
 from data.images.files import Files
 from data.reader import Reader
-from data.schema import Collection, Group, Integration, Program, Scaling, ScalingHasIntegration, Statistics, Visit
+from data.schema import Collection, Program, Scaling, Statistics, Visit
+from data.techniques.mx.best import scalings
 from data.techniques.mx.curves import look
 from data.techniques.mx.logs import Curve
 from data.techniques.mx.shells import STORED, same_units
@@ -92,7 +94,7 @@ def _number(value: object) -> float | None:
 
 
 def made(reader: Reader, files: Files, visit_id: int, collection_id: int) -> list[Made]:
-    """The merges of this run alone, oldest first, at most the 20 newest. Three statements and the files.
+    """The successful merges of this run alone, oldest first, at most the 20 newest. Three statements and the files.
 
     A merge of several runs is left out: how many of its lattices are this run's is not known.
     """
@@ -141,7 +143,7 @@ def _in_percent(shells: Mapping[str, dict[str, Any]]) -> None:
 
 def _query(visit_id: int, collection_id: int) -> Any:
     return (
-        select(
+        scalings(
             Scaling.scaling_id.label("scaling_id"),
             Program.program_id.label("program_id"),
             Program.name.label("program"),
@@ -153,33 +155,21 @@ def _query(visit_id: int, collection_id: int) -> Any:
             Statistics.unique.label("unique"),
             *(getattr(Statistics, key).label(key) for key in _KEYS),
         )
-        .select_from(Visit)
-        .join(Group, Group.visit_id == Visit.visit_id)
-        .join(Collection, Collection.group_id == Group.group_id)
-        .join(Integration, Integration.collection_id == Collection.collection_id)
-        .join(Program, Program.program_id == Integration.program_id)
-        .join(ScalingHasIntegration, ScalingHasIntegration.integration_id == Integration.integration_id)
-        .join(Scaling, Scaling.scaling_id == ScalingHasIntegration.scaling_id)
         .join(Statistics, Statistics.scaling_id == Scaling.scaling_id)
-        .where(Visit.visit_id == visit_id, Collection.collection_id == collection_id)
+        .where(Visit.visit_id == visit_id, Collection.collection_id == collection_id, Program.status.in_(OK))
         .order_by(Statistics.id)
     )
 
 
-def _shared(reader: Reader, visit_id: int, scalings: Iterable[int]) -> set[int]:
-    """Those of ``scalings`` that hold another run of the visit too."""
-    wanted = sorted(scalings)
+def _shared(reader: Reader, visit_id: int, among: Iterable[int]) -> set[int]:
+    """Those ``among`` scalings that hold another run of the visit too."""
+    wanted = sorted(among)
     if not wanted:
         return set()
     query = (
-        select(ScalingHasIntegration.scaling_id)
-        .select_from(Visit)
-        .join(Group, Group.visit_id == Visit.visit_id)
-        .join(Collection, Collection.group_id == Group.group_id)
-        .join(Integration, Integration.collection_id == Collection.collection_id)
-        .join(ScalingHasIntegration, ScalingHasIntegration.integration_id == Integration.integration_id)
-        .where(Visit.visit_id == visit_id, ScalingHasIntegration.scaling_id.in_(wanted))
-        .group_by(ScalingHasIntegration.scaling_id)
+        scalings(Scaling.scaling_id.label("scaling_id"))
+        .where(Visit.visit_id == visit_id, Scaling.scaling_id.in_(wanted))
+        .group_by(Scaling.scaling_id)
         .having(func.count(Collection.collection_id.distinct()) > 1)
     )
     return {row.scaling_id for row in reader.rows(query)}

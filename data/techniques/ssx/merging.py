@@ -128,9 +128,9 @@ def needs(target: Target, merges: Sequence[Merge], observed: float | None = None
     return found
 
 
-def untold(target: Target, merges: Sequence[Merge]) -> str:
-    """Why CC½ is not foretold although it is wanted; empty where it is, or is not wanted."""
-    if target.cc_half is None or any(need.quantity == "cc_half" for need in needs(target, merges)):
+def untold(target: Target, merges: Sequence[Merge], found: Sequence[Need]) -> str:
+    """Why CC½ is not among what `needs` found although it is wanted; empty where it is, or is not wanted."""
+    if target.cc_half is None or any(need.quantity == "cc_half" for need in found):
         return ""
     if not merges:
         return "CC½: needs a first merge of this run; ISPyB has none yet."
