@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,34 @@ def test_the_monitor_states_them_and_counts_no_frame(own: Facility, files: Files
     found = numbers.slow(run)
     assert found["stated"] == {
         "hit": 0.61, "indexed": 0.4, "by": "ssx_stats.json", "lattice": "tetragonal", "resolution": 1.9,
+        "so_far": [None, None],
     }  # fmt: skip
     assert found["cells"]["offered"] == 30
     assert found["cells"]["axes"][2]["median"] == pytest.approx(38.2, abs=1e-4)
     assert run.run.now(1e9).whole.hit is None
     assert run.troubles == {}
+
+
+def test_while_a_run_goes_on_counts_are_stated_and_no_share_of_images_that_are_still_to_come(
+    own: Facility, files: Files
+) -> None:
+    write = writer(str(own.source.engine.url))
+    now = datetime.now()
+    write.add(
+        s.Collection, collection_id=3090, group_id=301, visit_hint=31, start=now, end=None, images=5000, prefix="now"
+    )
+    write.add(s.Program, program_id=91, name="CrystFEL", collection_hint=3090)
+    write.add(
+        s.ProgramAttachment, id=93, program_id=91, kind="Result", name="ssx_stats.json", directory="/data/ssx/run2"
+    )
+    reader = own.reader("admin")
+    what = about(reader, 3090)
+    run = Watched(reader, what, [], attached=Attached(reader, files, what.visit_id, 3090))
+    run.turn(now.timestamp())
+    found = numbers.slow(run)["stated"]
+    assert (found["hit"], found["indexed"], found["so_far"]) == (None, None, [61, 40])
+    (row,) = (row for row in runs(reader, 31, files) if row["id"] == 3090)
+    assert {row[key] for key in ("by", "hits", "hit_rate", "indexed", "indexing_rate")} == {None}
 
 
 def test_a_file_that_is_written_anew_is_read_anew_and_one_that_is_cut_leaves_what_was_read(

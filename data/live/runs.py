@@ -46,13 +46,18 @@ _HISTORY_SECONDS: Final = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """Shares of all images as fractions, who states them; lattice type, resolution in Å."""
+    """Shares of all images as fractions, who states them; lattice type, resolution in Å.
+
+    While the run goes on ``hits`` and ``indexed_frames`` so far, where they are stated without saying of how many.
+    """
 
     hit: float | None
     indexed: float | None
     by: str | None
     lattice: str | None = None
     resolution: float | None = None
+    hits: int | None = None
+    indexed_frames: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,9 @@ class Watched:
     def stated(self) -> Stated:
         """The shares that somebody states of the whole run, without telling of single frames."""
         what, stats = self.about, self._attached.stats if self._attached is not None else None
+        if what.stated_by is None and stats is not None and what.end is None:
+            # Of how many images so far is not said.
+            return Stated(None, None, STATS, stats.lattice, stats.resolution, stats.hits, stats.indexed)
         if what.stated_by is None and stats is not None and what.images:
             hit, indexed = (_share(count, what.images) for count in (stats.hits, stats.indexed))
             return Stated(hit, indexed, STATS, stats.lattice, stats.resolution)

@@ -157,6 +157,7 @@ def _stated(stated: Stated) -> dict[str, Any]:
         "by": stated.by,
         "lattice": stated.lattice,
         "resolution": stated.resolution,
+        "so_far": [stated.hits, stated.indexed_frames],
     }
 
 

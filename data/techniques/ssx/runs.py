@@ -151,13 +151,16 @@ def _attached(reader: Reader, visit_id: int, files: Files, ids: Sequence[int]) -
 def _rate(
     row: Row, stated: tuple[float | None, float | None] | None, counted: Row | None, attached: Stats | None = None
 ) -> None:
-    """The rates of one run with intervals. ISPyB states a share of all images; the counts follow from it."""
+    """The rates of one run with intervals. ISPyB states a share of all images; the counts follow from it.
+
+    Not while the run goes on: ``images`` are those wanted then, and what is attached does not say of how many it is.
+    """
     for key in ("frames", "hits", "hit_low", "hit_high", "indexed", "indexed_low", "indexed_high", "by",
                 "hit_resolution", "ice"):  # fmt: skip
         row[key] = None
     dispersion, z = (counted["dispersion"], counted["z"]) if counted else (1.0, 1.96)
     row["dispersion"] = dispersion
-    images = row["images"] or 0
+    images = 0 if row["status"] == "running" else row["images"] or 0
     if counted:
         row["hit_resolution"], row["ice"] = counted["resolution"], counted["ice"]
     if stated is not None and stated[0] is not None and images:
@@ -172,6 +175,8 @@ def _rate(
         row["by"] = "per-image numbers"
         share(row, "hit", "hits", counted["hits"], counted["judged"], dispersion, z)
         row["frames"] = counted["judged"]
+    elif stated is not None and stated[0] is not None:
+        row["by"], row["hit_rate"] = "results", stated[0]
     elif row["hit_rate"] is not None:
         row["by"] = "up to 100 images"
     if stated is not None and stated[1] is not None and images:

@@ -231,9 +231,12 @@ export function render(given) {
     together.replaceChildren(...(it.together ?? []).map(([words, to]) => link("a", to, {title: "Put together in the viewer of frames, with progress and Stop"}, words)))
     sources.replaceChildren(...it.sources.map(([name, count, trouble, remark]) => h("li", {}, name, h("span.quiet", {}, ` · ${number(count, 0)} frames`), trouble ? h("span.badge.tone-warn", {}, trouble) : "", remark ? h("div.r-remark", {}, remark) : "")))
     const said = it.stated
-    if (said?.by && (said.hit != null || said.indexed != null)) {
-      const parts = [said.hit == null ? "" : `${percent(said.hit)} % hits`, said.indexed == null ? "" : `${percent(said.indexed)} % indexed`, said.lattice ?? "", said.resolution == null ? "" : `${number(said.resolution, 2)} Å`]
-      sources.append(h("li", {}, said.by, h("span.quiet", {}, ` · states of the whole run: ${parts.filter(Boolean).join(", ")}`)))
+    const of = (value, words) => (value == null ? "" : words(value))
+    const shares = said?.by ? [of(said.hit, (v) => `${percent(v)} % hits`), of(said.indexed, (v) => `${percent(v)} % indexed`)].filter(Boolean) : []
+    const counts = said?.by ? [of(said.so_far?.[0], (v) => `${number(v, 0)} hits`), of(said.so_far?.[1], (v) => `${number(v, 0)} indexed`)].filter(Boolean) : []
+    if (shares.length || counts.length) {
+      const more = [said.lattice ?? "", of(said.resolution, (v) => `${number(v, 2)} Å`)].filter(Boolean)
+      sources.append(h("li", {}, said.by, h("span.quiet", {}, ` · states ${shares.length ? "of the whole run" : "so far"}: ${[...(shares.length ? shares : counts), ...more].join(", ")}`)))
     }
   }
   const drawn = new Map() // a picture that is there, or known to be missing, is not asked for again
