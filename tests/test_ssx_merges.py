@@ -102,7 +102,7 @@ def test_each_merge_of_a_run_stands_for_the_lattices_of_its_time(
     assert {merge.program for merge in merges} == {"xia2.ssx"}
 
 
-@pytest.mark.parametrize("resolution", [2.0, 2.4, LIMIT])
+@pytest.mark.parametrize("resolution", [2.3, 2.7, LIMIT])
 def test_n0_of_a_shell_is_that_of_the_simulation(
     engine: Engine, source: Source, tmp_path: Path, resolution: float
 ) -> None:
@@ -236,7 +236,7 @@ def test_the_head_says_what_is_needed_from_which_merge(engine: Engine, source: S
     folder = tmp_path / "data"
     run = run_of(engine, folder, Plan(frames=8_000, rate=100, merges=4, failures=False, seed=6), 8)
     watched = watch(source, folder, run.collection_id)
-    head = numbers.head(watched, NOW.timestamp() + 80, Target(2.0, 0.9, 0.99, 20))
+    head = numbers.head(watched, NOW.timestamp() + 80, Target(2.2, 0.9, 0.99, 20))
     assert [need["what"] for need in head["needs"]] == ["cc_half", "completeness", "multiplicity"]
     assert all("by xia2.ssx" in need["basis"] for need in head["needs"])
     assert head["untold"] == ""

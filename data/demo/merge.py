@@ -26,7 +26,7 @@ from data.techniques.ssx.merging import unique_reflections
 from data.techniques.ssx.timeline import volume
 
 FILE: Final = "dials.merge.json"
-LIMIT: Final = 1.8  # Å
+LIMIT: Final = 2.1  # Å, where the simulated detector ends on its farther side
 _LOW, _SHELLS = 40.0, 10
 _LAUE: Final = 16  # operations of 4/mmm
 _CELL_NAMES: Final = ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")
@@ -34,7 +34,7 @@ _CELL_NAMES: Final = ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "
 
 def n0(resolution: float) -> float:
     """Lattices with which the shell at ``resolution`` (Å) reaches a CC½ of one half."""
-    return 12.0 * math.exp(11.0 * (1 / resolution**2 - 1 / 4.0**2))
+    return 12.0 * math.exp(20.0 * (1 / resolution**2 - 1 / 4.0**2))
 
 
 class Merging:

@@ -90,7 +90,7 @@ class Story:
         self.lattices = np.where(self.hit & (random.random(count) < plan.indexed), 1, 0)
         self.lattices += (self.lattices > 0) & (random.random(count) < plan.multiple)
         self.spots = np.where(self.hit, 20 + random.poisson(60, count), random.poisson(3, count))
-        self.resolution = np.where(self.hit, random.normal(2.1, 0.25, count).clip(1.5), np.nan)
+        self.resolution = np.where(self.hit, random.normal(2.3, 0.25, count).clip(1.75), np.nan)
         self.ice = np.zeros(count, np.int64)
         if plan.ice:
             begin, end = int(0.7 * count), int(0.75 * count)
